@@ -1,0 +1,136 @@
+"""Access decisions: pure functions of actor, organisation and policy.
+
+Lists and single records are answered by the same scope, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import attrs
+
+from crmcore.access.organisation import Organisation
+from crmcore.access.policy import AccessPolicy, Actor
+from crmcore.criteria import Criteria, Everything, F
+from crmcore.errors import AccessDenied
+from crmcore.records import EntityDef, Record
+
+__all__ = ["Cause", "Decisions", "Explanation"]
+
+_EDITING = frozenset({"edit", "delete", "restore", "assign", "convert"})
+
+
+@attrs.frozen
+class Cause:
+    """One reason for a decision: ``kind`` is stable, ``via`` names who or what."""
+
+    kind: str
+    via: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Explanation:
+    """Why an actor may or may not do something with a record."""
+
+    allowed: bool
+    action: str
+    entity: str
+    causes: tuple[Cause, ...]
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+    def __str__(self) -> str:
+        causes = ", ".join(" ".join((c.kind, *c.via)) for c in self.causes)
+        return f"{'allowed' if self.allowed else 'denied'}: {causes}"
+
+
+@attrs.frozen
+class Decisions:
+    """Answers what one actor may do."""
+
+    actor: Actor
+    policy: AccessPolicy
+    organisation: Organisation
+
+    def allows(self, entity: EntityDef, action: str) -> bool:
+        """Tell whether the actor's profile allows the action on the entity at all."""
+        if self.actor.user is None:
+            return True
+        profile = self.policy.profile(self.actor.user.profile)
+        return profile is not None and profile.allows(entity.name, action)
+
+    def require(self, entity: EntityDef, action: str) -> None:
+        """Raise AccessDenied unless the actor's profile allows the action."""
+        if not self.allows(entity, action):
+            raise AccessDenied(action=action, entity=entity.name)
+
+    def sees_all(self, entity: EntityDef, action: str) -> bool:
+        """Tell whether ownership does not matter for this actor and action."""
+        if self.actor.user is None:
+            return True
+        profile = self.policy.profile(self.actor.user.profile)
+        if profile is not None and profile.sees_all:
+            return True
+        default = self.policy.default_access.get(entity.name, "private")
+        return default == "edit" or (default == "read" and action == "read")
+
+    def owners(self, action: str) -> frozenset[UUID]:
+        """Return whose records the actor may treat so: the own ones and those below."""
+        user = self.actor.user
+        if user is None:
+            return frozenset()
+        if action in _EDITING and self.policy.hierarchy_access == "read":
+            return frozenset({user.id})
+        return self.organisation.subordinates(user.id) | {user.id}
+
+    def scope(self, entity: EntityDef, action: str = "read") -> Criteria:
+        """Return the condition that a record must meet for the actor (ACC-10)."""
+        if not self.allows(entity, action):
+            return ~Everything()
+        if self.sees_all(entity, action):
+            return Everything()
+        return F.owner_id.in_(self.owners(action))
+
+    def covers(self, entity: EntityDef, record: Record, action: str = "read") -> bool:
+        """Tell whether ``record`` lies in the actor's scope."""
+        if not self.allows(entity, action):
+            return False
+        if self.sees_all(entity, action):
+            return True
+        return record.owner_id is not None and record.owner_id in self.owners(action)
+
+    def explain(self, entity: EntityDef, record: Record, action: str) -> Explanation:
+        """Return the decision on one record with its causes."""
+        causes = tuple(self._causes(entity, record, action))
+        allowed = self.covers(entity, record, action)
+        return Explanation(allowed, action, entity.name, causes)
+
+    def _causes(self, entity: EntityDef, record: Record, action: str) -> list[Cause]:
+        user = self.actor.user
+        if user is None:
+            return [Cause("system")]
+        if not self.allows(entity, action):
+            return [Cause("profile_denies", (user.profile or "no profile",))]
+        profile = self.policy.profile(user.profile)
+        causes = []
+        if profile is not None and profile.sees_all:
+            causes.append(Cause("profile_sees_all", (profile.name,)))
+        elif self.sees_all(entity, action):
+            causes.append(Cause("default_access", (entity.name,)))
+        if record.owner_id == user.id:
+            causes.append(Cause("owner"))
+        elif record.owner_id in self.owners(action):
+            causes.append(Cause("superior", self._chain(record.owner_id)))
+        return causes or [Cause("not_in_scope")]
+
+    def _chain(self, owner_id: UUID | None) -> tuple[str, ...]:
+        """Return the user names from the record's owner up to the actor."""
+        assert owner_id is not None
+        chain = (owner_id, *self.organisation.superiors(owner_id))
+        names = []
+        for identity in chain:
+            names.append(self.organisation.users[identity].username or str(identity))
+            if identity == self.actor.id:
+                break
+        return tuple(names)

@@ -1,0 +1,250 @@
+"""The CRM: store, schema, policies and areas; hands out sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import reduce
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+from uuid import UUID
+
+from crmcore import activities, exchange, leads, parties, sales
+from crmcore.access import AccessPolicy, Actor, User
+from crmcore.errors import ValidationError
+from crmcore.ports import (
+    Clock,
+    IdFactory,
+    Randomness,
+    SystemClock,
+    UUID7Factory,
+    default_randomness,
+)
+from crmcore.records import Conventions, FieldDef, Record, Schema
+from crmcore.session import Session
+from crmcore.storage import Event, HealthReport, Store
+from crmcore.unit import Area, Environment, unit_of_work
+from crmcore.unit.environment import Subscriber
+from crmcore.unit.user_rules import check_manager, check_profile
+
+__all__ = ["CRM"]
+
+T = TypeVar("T")
+
+#: The tenant of set-ups that have only one.
+DEFAULT_TENANT = "default"
+
+_ORGANISATION = Area(
+    name="organisation",
+    entities=(User,),
+    rules={"user": (check_profile, check_manager)},
+)
+
+#: The rooms of the house, in the order of their rules.
+STANDARD_AREAS = (
+    _ORGANISATION,
+    parties.AREA,
+    leads.AREA,
+    activities.AREA,
+    sales.AREA,
+    exchange.AREA,
+)
+
+
+class CRM:
+    """Opens a store and hands out sessions.
+
+    ``areas`` adds third-party rooms; ``settings`` are the areas' settings objects (such
+    as ``SalesSettings``); ``fields`` custom fields per entity; ``rules`` overrides
+    of declared fields, such as ``{"lead.company_name": {"required": True}}``;
+    ``region``, ``currency``, ``locale`` and ``timezone`` say how unmarked input is read.
+    ``clock``, ``ids`` and ``randomness`` replace the machine's own in tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        areas: Iterable[Area] = (),
+        settings: Iterable[object] = (),
+        fields: Mapping[type[Record] | str, Iterable[FieldDef]] | None = None,
+        rules: Mapping[str, Mapping[str, Any]] | None = None,
+        policy: AccessPolicy | None = None,
+        conventions: Conventions | None = None,
+        cross_visibility_hits: bool = True,
+        clock: Clock | None = None,
+        ids: IdFactory | None = None,
+        randomness: Randomness | None = None,
+    ) -> None:
+        rooms = (*STANDARD_AREAS, *areas)
+        self._environment = Environment(
+            store=store,
+            schema=_schema(rooms, fields or {}, rules or {}),
+            clock=clock or SystemClock(),
+            ids=ids or UUID7Factory(),
+            randomness=randomness or default_randomness(),
+            conventions=conventions or Conventions(),
+            policy=policy or AccessPolicy(),
+            areas=rooms,
+            settings={type(item): item for item in settings},
+            cross_visibility_hits=cross_visibility_hits,
+        )
+        self._tenant = DEFAULT_TENANT
+
+    @property
+    def store(self) -> Store:
+        """Return the store that keeps the records."""
+        return self._environment.store
+
+    @property
+    def environment(self) -> Environment:
+        """Return what all sessions share."""
+        return self._environment
+
+    def schema(self) -> Schema:
+        """Return all entities with their fields."""
+        return self._environment.schema
+
+    def install(self) -> None:
+        """Create or upgrade the store's schema; idempotent, safe to run concurrently."""
+        self.store.install(self._environment.schema)
+
+    def health(self) -> HealthReport:
+        """Return the store's versions and state, and what is wrong with it."""
+        return self.store.health(self._environment.schema)
+
+    def tenant(self, name: str) -> CRM:
+        """Return this CRM bound to a tenant; nothing crosses between tenants.
+
+        ``name`` has 1 to 64 letters, digits, dots, dashes or underscores.
+        """
+        if not _is_tenant_name(name):
+            raise ValidationError.of("tenant", "malformed")
+        bound = CRM.__new__(CRM)
+        bound._environment = self._environment  # noqa: SLF001 - the same class
+        bound._tenant = name  # noqa: SLF001 - the same class
+        return bound
+
+    @contextmanager
+    def session(
+        self,
+        actor: Actor | User | UUID | str,
+        *,
+        operation_key: str | None = None,
+        within: Any = None,
+    ) -> Iterator[Session]:
+        """Open a unit of work as ``actor``: a User, its id or its user name.
+
+        Commits on exit, rolls back on an error. With an ``operation_key`` it takes
+        effect exactly once, however often it is run. ``within`` joins the host's
+        transaction (SQLAlchemy ``Connection``, pymongo ``ClientSession``): the host
+        commits and then calls :meth:`publish`.
+
+        Raises AccessDenied for an unknown or inactive actor, and whatever the work
+        raises.
+        """
+        if operation_key is not None:
+            _check_operation_key(operation_key)
+        with unit_of_work(
+            Session,
+            self._environment,
+            self._tenant,
+            actor,
+            operation_key=operation_key,
+            within=within,
+        ) as unit:
+            assert isinstance(unit, Session)
+            yield unit
+
+    def run(
+        self,
+        actor: Actor | User | UUID | str,
+        work: Callable[[Session], T],
+        *,
+        operation_key: str | None = None,
+    ) -> T:
+        """Run ``work(session)`` as one unit of work, again where others interfere.
+
+        Conflicts with concurrent work are retried a bounded number of times; with an
+        ``operation_key`` lost connections are as well. Returns what ``work`` returns.
+        """
+
+        def once() -> T:
+            with self.session(actor, operation_key=operation_key) as session:
+                return work(session)
+
+        return self.store.retrying(once, self._environment.randomness)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Have ``subscriber(event)`` called after each commit; returns the way out.
+
+        A subscriber's failure is logged and changes nothing. What must not be missed is
+        taken from the outbox with :meth:`deliver`.
+        """
+        self._environment.subscribers.append(subscriber)
+        return lambda: self._environment.subscribers.remove(subscriber)
+
+    def publish(self, session: Session) -> None:
+        """Tell the subscribers of a session that joined a transaction now committed."""
+        self._environment.publish(session.events)
+
+    def deliver(
+        self,
+        handler: Callable[[Event], None],
+        *,
+        limit: int = 100,
+        lease: timedelta = timedelta(minutes=5),
+    ) -> int:
+        """Hand undelivered events to ``handler``, each at least once; return how many.
+
+        An event whose handler fails is offered again when its ``lease`` has run out.
+        """
+        now = self._environment.clock.now()
+        schema = self._environment.schema
+        with self.store.transaction(self._tenant, schema) as transaction:
+            events = transaction.take_events(limit, now, now + lease)
+        done = []
+        try:
+            for event in events:
+                handler(event)
+                done.append(event.id)
+        finally:
+            if done:
+                with self.store.transaction(self._tenant, schema) as transaction:
+                    transaction.finish_events(done)
+        return len(done)
+
+    def close(self) -> None:
+        """Give all connections of the store back."""
+        self.store.close()
+
+
+def _is_tenant_name(name: object) -> bool:
+    if not isinstance(name, str):
+        return False
+    allowed = all(c.isascii() and (c.isalnum() or c in "._-") for c in name)
+    return 1 <= len(name) <= 64 and allowed
+
+
+def _check_operation_key(key: object) -> None:
+    known = isinstance(key, str) and key.isprintable()
+    if not known or not 1 <= len(str(key)) <= 200:
+        raise ValidationError.of("operation_key", "malformed")
+
+
+def installed_areas() -> tuple[Area, ...]:
+    """Return the areas that installed packages offer (entry point crmcore.areas)."""
+    found = entry_points(group="crmcore.areas")
+    return tuple(point.load() for point in sorted(found, key=lambda p: p.name))
+
+
+def _schema(
+    areas: Iterable[Area],
+    custom: Mapping[type[Record] | str, Iterable[FieldDef]],
+    rules: Mapping[str, Mapping[str, Any]],
+) -> Schema:
+    schema = Schema.of(e.__entity__ for area in areas for e in area.entities)
+    for kind, added in custom.items():
+        schema = schema.extended(schema.entity(kind).name, added)
+    return reduce(lambda s, rule: s.with_rule(*rule), rules.items(), schema)

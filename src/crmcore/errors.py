@@ -1,0 +1,315 @@
+"""Every error a caller can meet.
+
+::
+
+    CRMError
+    ├── ValidationError (ValueError)      every bad field with a reason key
+    │   ├── UniqueViolation               a value that must be unique is taken
+    │   ├── DuplicateFound                a likely duplicate stops the operation
+    │   └── ImportRejected                a file that cannot be imported at all
+    ├── AccessDenied (PermissionError)
+    ├── NotFound (LookupError)            absent, or invisible to the actor
+    ├── Conflict                          try the whole unit of work again
+    │   └── StaleRecord                   somebody changed the record meanwhile
+    ├── AlreadyConverted
+    ├── TransitionRefused
+    ├── OperationConflict                 one operation key, two payloads
+    ├── MissingExtra (ImportError)        an optional dependency is not installed
+    └── StorageError
+        ├── StoreUnavailable              connection lost, server away
+        ├── StorageFull
+        ├── SchemaOutdated                run ``crm.install()``
+        └── StoreRefused                  a server set up with too weak guarantees
+
+Each error has a stable ``code``, ``details`` as plain data, and a message that is
+rendered in the language of ``locale`` (set by the session that raised it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from crmcore.i18n import translate
+
+#: Reason key of a field problem -> English message. The keys are stable.
+REASONS: dict[str, str] = {
+    "required": "is required",
+    "unknown_field": "is not a field of {entity}",
+    "read_only": "cannot be set",
+    "not_text": "must be text",
+    "null_character": "must not contain the character NUL",
+    "invalid_unicode": "is not valid Unicode text",
+    "too_long": "must have at most {maximum} characters",
+    "not_integer": "must be a whole number",
+    "not_number": "must be a number",
+    "out_of_range": "must be between {minimum} and {maximum}",
+    "too_many_digits": "must have at most {digits} digits after the point",
+    "not_boolean": "must be true or false",
+    "not_date": "must be a date",
+    "not_datetime": "must be a point in time with a time zone",
+    "not_money": "must be an amount of money with a currency",
+    "unknown_currency": "{currency} is not a currency of ISO 4217",
+    "not_an_option": "{value} is not one of the choices",
+    "inactive_option": "{value} can no longer be chosen",
+    "not_email": "is not a valid e-mail address",
+    "not_phone": "is not a valid phone number",
+    "not_url": "is not a valid web address",
+    "not_reference": "must be a record or the id of one",
+    "not_found": "refers to a record that does not exist",
+    "not_list": "must be a list",
+    "not_address": "must be an address",
+    "duplicate_item": "holds the same value twice",
+    "wrong_type": "cannot be compared with this value",
+    "unknown_operator": "has no operator {operator}",
+    "operator_not_allowed": "cannot be used with the operator {operator}",
+    "not_sortable": "cannot be sorted by",
+    "not_groupable": "cannot be grouped by",
+    "not_aggregable": "has no {function}",
+    "mixed_currencies": "holds several currencies: group by its currency",
+    "malformed": "is malformed",
+    "too_deep": "is nested too deeply",
+    "too_large": "has too many parts",
+    "unknown_period": "{value} is not a known period",
+    "foreign_cursor": "was made for another filter or order",
+    "not_searchable": "cannot be searched for parts of its text",
+    "unique": "is already used by another record",
+    "duplicate": "looks like a record that exists",
+    "already_mapped": "is the target of more than one column",
+    "not_mapped": "is required, but no column and no default value fills it",
+    "unknown_column": "is not a column of the file",
+    "ambiguous": "matches more than one record",
+    "wrong_account": "belongs to another account",
+    "cycle": "would make a circle: {path}",
+    "unknown_user": "is not the name of an active user",
+    "unreadable": "cannot be read: {problem}",
+    "name_incomplete": "a person needs a first and a last name",
+    "unit_section": "can only be set for an organisation",
+    "unit_section_filled": "cannot change while the organisation fields are filled",
+}
+
+
+@attrs.frozen
+class Problem:
+    """One bad field: which, why, and what the rule is.
+
+    ``field`` is the field's key, ``reason`` a key of :data:`REASONS`, ``details`` the
+    values named in the message.
+    """
+
+    field: str
+    reason: str
+    details: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def message(self, locale: str = "en") -> str:
+        """Return the problem in words, in the language of ``locale``."""
+        text = translate(REASONS[self.reason], locale, **self.details)
+        return f"{self.field}: {text}"
+
+
+class CRMError(Exception):
+    """Root of all errors; ``code`` is stable, ``details`` is plain data."""
+
+    code: ClassVar[str] = "crm.error"
+    template: ClassVar[str] = "The operation failed."
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__()
+        self.details = details
+        self.locale = "en"
+
+    def message(self, locale: str | None = None) -> str:
+        """Return what happened in words, in the language of ``locale``."""
+        return translate(self.template, locale or self.locale, **self.details)
+
+    def __str__(self) -> str:
+        return self.message()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.details, self.locale)
+
+
+def _rebuild(kind: type[CRMError], details: dict[str, Any], locale: str) -> CRMError:
+    error = kind(**details)
+    error.locale = locale
+    return error
+
+
+class ValidationError(CRMError, ValueError):
+    """Input was refused; ``problems`` lists every bad field (REC-03)."""
+
+    code = "record.invalid"
+    template = "The input was refused."
+
+    def __init__(self, problems: Iterable[Problem] = (), **details: Any) -> None:
+        super().__init__(**details)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, field: str, reason: str, **details: Any) -> ValidationError:
+        """Make the error for one bad field."""
+        return cls([Problem(field, reason, details)])
+
+    def message(self, locale: str | None = None) -> str:
+        """Return all problems in words, in the language of ``locale``."""
+        chosen = locale or self.locale
+        if not self.problems:
+            return super().message(chosen)
+        return "; ".join(problem.message(chosen) for problem in self.problems)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_validation, (
+            type(self),
+            self.problems,
+            self.details,
+            self.locale,
+        )
+
+
+def _rebuild_validation(
+    kind: type[ValidationError],
+    problems: tuple[Problem, ...],
+    details: dict[str, Any],
+    locale: str,
+) -> ValidationError:
+    error = kind(problems, **details)
+    error.locale = locale
+    return error
+
+
+class UniqueViolation(ValidationError):
+    """A value that must be unique is taken (DUP-01).
+
+    ``details`` holds ``entity``, ``field``, ``value`` and, only where the actor may see
+    the other record, its ``existing_id``.
+    """
+
+    code = "record.not_unique"
+
+
+class DuplicateFound(ValidationError):
+    """Likely duplicates stop the operation; ``candidates`` are redacted (DUP-02)."""
+
+    code = "record.duplicate"
+    template = "{count} possible duplicates were found."
+
+    @property
+    def candidates(self) -> tuple[Any, ...]:
+        """Return the matches that the actor may know of."""
+        return tuple(self.details.get("candidates", ()))
+
+
+class ImportRejected(ValidationError):
+    """The file or its mapping cannot be imported; nothing was written (IMP-03)."""
+
+    code = "import.rejected"
+    template = "The file cannot be imported: {problem}"
+
+
+class AccessDenied(CRMError, PermissionError):
+    """The actor may not do this; ``details`` names ``action`` and ``entity``."""
+
+    code = "access.denied"
+    template = "You may not {action} {entity}."
+
+
+class NotFound(CRMError, LookupError):
+    """No such record, or none that the actor may see."""
+
+    code = "record.not_found"
+    template = "There is no {entity} {id}."
+
+
+class Conflict(CRMError):
+    """Somebody else wrote at the same time; run the unit of work again."""
+
+    code = "store.conflict"
+    template = "Somebody else changed the data at the same time. Try again."
+    retryable = True
+
+
+class StaleRecord(Conflict):
+    """The record was changed since it was read; nothing was written (REC-01).
+
+    ``details`` holds ``entity``, ``id`` and the ``expected`` version.
+    """
+
+    code = "record.stale"
+    template = "The {entity} {id} was changed by somebody else since it was read."
+    retryable = False
+
+
+class AlreadyConverted(CRMError):
+    """The lead was converted before; ``details`` holds the three ids (LEAD-03)."""
+
+    code = "lead.already_converted"
+    template = "The lead {lead_id} was converted already."
+
+
+class TransitionRefused(CRMError):
+    """A state cannot be entered; ``details`` says which guard or field is in the way."""
+
+    code = "workflow.transition_refused"
+    template = "The step from {source} to {target} is refused: {problem}"
+
+
+class OperationConflict(CRMError):
+    """The operation key was used before for something else."""
+
+    code = "operation.conflict"
+    template = "The operation key {key} was used before with another content."
+
+
+class MissingExtra(CRMError, ImportError):
+    """An optional dependency is missing; ``details`` names the ``extra``."""
+
+    code = "install.missing_extra"
+    template = "{feature} needs the extra: pip install 'crmcore[{extra}]'"
+
+
+class StorageError(CRMError):
+    """The store failed."""
+
+    code = "store.error"
+    template = "The store failed: {problem}"
+
+
+class StoreUnavailable(StorageError):
+    """The store cannot be reached, or the connection broke.
+
+    ``outcome_unknown`` in ``details`` is true when the break came during a commit: only
+    a retry under the same operation key is safe.
+    """
+
+    code = "store.unavailable"
+    template = "The store cannot be reached: {problem}"
+    retryable = True
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Tell whether the lost commit may have taken effect."""
+        return bool(self.details.get("outcome_unknown"))
+
+
+class StorageFull(StorageError):
+    """The store has no space left; nothing of the unit of work was kept."""
+
+    code = "store.full"
+    template = "The store has no space left."
+
+
+class SchemaOutdated(StorageError):
+    """The store's schema is missing, older or newer than this library's."""
+
+    code = "store.schema_outdated"
+    template = "The schema is {state}. Run install()."
+
+
+class StoreRefused(StorageError):
+    """The store's set-up gives too weak guarantees; ``problem`` says which."""
+
+    code = "store.refused"
+    template = "This store cannot be used: {problem}"

@@ -1,0 +1,88 @@
+"""What a record is: values with fields, and the schema that describes them.
+
+Takes declared classes and custom fields; returns an immutable Schema.
+Each field type reads, checks, stores and compares its values the same everywhere.
+Never touches a store, a clock or an actor.
+Neighbours: ``criteria`` asks questions about records, ``storage`` keeps them.
+"""
+
+from crmcore.records import fields
+from crmcore.records.composites import (
+    AddressBlock,
+    AnyReference,
+    Choices,
+    ContactPoints,
+    FormerNames,
+    ListOf,
+    MoneyAmount,
+    Reference,
+)
+from crmcore.records.contact_types import Email, Phone, WebAddress
+from crmcore.records.conventions import Conventions
+from crmcore.records.definitions import Column, EntityDef, FieldDef, Schema
+from crmcore.records.picklists import Option, Picklist
+from crmcore.records.record import UNSAVED, Record, entity
+from crmcore.records.text import fold, full_name, identity_key
+from crmcore.records.types import (
+    Boolean,
+    Choice,
+    DateOnly,
+    DateTime,
+    DecimalNumber,
+    FieldType,
+    Identifier,
+    Integer,
+    Link,
+    LongText,
+    Percent,
+    Refused,
+    Storage,
+    Text,
+)
+from crmcore.records.values import Address, ContactPoint, Money, Ref
+
+__all__ = [
+    "UNSAVED",
+    "Address",
+    "AddressBlock",
+    "AnyReference",
+    "Boolean",
+    "Choice",
+    "Choices",
+    "Column",
+    "ContactPoint",
+    "ContactPoints",
+    "Conventions",
+    "DateOnly",
+    "DateTime",
+    "DecimalNumber",
+    "Email",
+    "EntityDef",
+    "FieldDef",
+    "FieldType",
+    "FormerNames",
+    "Identifier",
+    "Integer",
+    "Link",
+    "ListOf",
+    "LongText",
+    "Money",
+    "MoneyAmount",
+    "Option",
+    "Percent",
+    "Phone",
+    "Picklist",
+    "Record",
+    "Ref",
+    "Reference",
+    "Refused",
+    "Schema",
+    "Storage",
+    "Text",
+    "WebAddress",
+    "entity",
+    "fields",
+    "fold",
+    "full_name",
+    "identity_key",
+]

@@ -1,0 +1,311 @@
+"""What a field and an entity are, as data; made from the declared classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from crmcore.errors import Problem, ValidationError
+from crmcore.records.composites import AnyReference, ListOf, Reference
+from crmcore.records.conventions import Conventions
+from crmcore.records.text import fold, full_name, identity_key
+from crmcore.records.types import FieldType, Refused, Storage
+
+if TYPE_CHECKING:
+    from crmcore.records.record import Record
+
+__all__ = ["Column", "Conventions", "EntityDef", "FieldDef", "Schema"]
+
+
+@attrs.frozen(kw_only=True)
+class FieldDef:
+    """One field: its type and every rule that is declared with it (REC-11).
+
+    ``unique``: no two live records share its :func:`identity_key`.
+    ``indexed``: stores keep an index for filters and sorting.
+    ``searchable``: ``contains`` and ``starts_with`` work, without regard to case.
+    ``sensitive``: personal data.
+    ``system``: kept by the library; callers never set it.
+    """
+
+    name: str
+    type: FieldType
+    label: str
+    required: bool = False
+    unique: bool = False
+    indexed: bool = False
+    searchable: bool = False
+    sensitive: bool = False
+    system: bool = False
+    custom: bool = False
+    default: Any = None
+
+    @property
+    def relation(self) -> str | None:
+        """Return the name under which a reference is followed: account_id -> account."""
+        if isinstance(self.type, Reference):
+            return self.name.removesuffix("_id")
+        return None
+
+    def coerce(self, value: Any, conventions: Conventions) -> Any:
+        """Return the canonical form of ``value``.
+
+        Raises ValidationError that names this field.
+        """
+        try:
+            return self.type.coerce(value, conventions)
+        except Refused as refused:
+            problem = Problem(self.name, refused.reason, refused.details)
+            raise ValidationError([problem]) from None
+
+
+@attrs.frozen
+class Column:
+    """One stored part of a field.
+
+    Typed fields are columns of their own; those of custom fields are keys of the
+    ``custom`` document, under the same name.
+    """
+
+    name: str
+    storage: Storage
+    field: FieldDef
+    part: str
+    type: FieldType
+    position: int
+
+    @property
+    def is_custom(self) -> bool:
+        """Tell whether the part lives in the ``custom`` document."""
+        return self.field.custom
+
+
+def columns_of(field: FieldDef) -> tuple[Column, ...]:
+    """Return the stored parts of ``field``: amount, amount_currency."""
+    return tuple(
+        Column(
+            name=f"{field.name}_{part}" if part else field.name,
+            storage=part_type.storage,
+            field=field,
+            part=part,
+            type=part_type,
+            position=position,
+        )
+        for position, (part, part_type) in enumerate(field.type.parts.items())
+    )
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class EntityDef:
+    """An entity: its name, its record class and its fields by name.
+
+    ``indexes`` lists the field names of each compound index; ``display`` the fields
+    that make a record's display name. Records of a ``managed`` entity are written by
+    the library only, as a part of other verbs.
+    """
+
+    name: str
+    plural: str
+    label: str
+    record_class: type[Record]
+    fields: Mapping[str, FieldDef]
+    display: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    managed: bool = False
+
+    @cached_property
+    def typed_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields that are attributes of the record class."""
+        return tuple(f for f in self.fields.values() if not f.custom)
+
+    @cached_property
+    def custom_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields whose values live in ``record.custom``."""
+        return tuple(f for f in self.fields.values() if f.custom)
+
+    @cached_property
+    def input_fields(self) -> Mapping[str, FieldDef]:
+        """Return the fields that callers may set, by name."""
+        return {n: f for n, f in self.fields.items() if not f.system}
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Return the stored parts of all typed fields, in order."""
+        return tuple(c for f in self.typed_fields for c in columns_of(f))
+
+    @cached_property
+    def custom_columns(self) -> tuple[Column, ...]:
+        """Return the stored parts of all custom fields, in order."""
+        return tuple(c for f in self.custom_fields for c in columns_of(f))
+
+    @cached_property
+    def columns_by_field(self) -> Mapping[str, tuple[Column, ...]]:
+        """Return the stored parts of each field, by the field's name."""
+        return {name: columns_of(field) for name, field in self.fields.items()}
+
+    @cached_property
+    def relations(self) -> Mapping[str, FieldDef]:
+        """Return the reference fields by the name under which they are followed."""
+        return {f.relation: f for f in self.fields.values() if f.relation}
+
+    @cached_property
+    def references(self) -> tuple[FieldDef, ...]:
+        """Return the fields that refer to other records."""
+        return tuple(f for f in self.fields.values() if _refers(f.type))
+
+    @cached_property
+    def searchable_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields whose folded text is stored for searching."""
+        return tuple(f for f in self.fields.values() if f.searchable and f.type.textual)
+
+    @cached_property
+    def unique_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields whose values are claimed."""
+        return tuple(f for f in self.fields.values() if f.unique)
+
+    def field(self, name: str) -> FieldDef:
+        """Return the field ``name``; raises ValidationError for an unknown one."""
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise ValidationError.of(
+                name[:80], "unknown_field", entity=self.name
+            ) from None
+
+    def value_of(self, record: Record, name: str) -> Any:
+        """Return a field's value of ``record``, typed or custom."""
+        if self.fields[name].custom:
+            return record.custom.get(name)
+        return getattr(record, name)
+
+    def folded(self, record: Record) -> dict[str, str]:
+        """Return the folded text of each searchable field that is filled."""
+        result = {}
+        for field in self.searchable_fields:
+            value = self.value_of(record, field.name)
+            if value is not None:
+                result[field.name] = fold(value)
+        return result
+
+    def unique_keys(self, record: Record) -> dict[str, str]:
+        """Return the identity key of each unique field that is filled (DUP-01)."""
+        result = {}
+        for field in self.unique_fields:
+            value = self.value_of(record, field.name)
+            if value is not None:
+                text = value if isinstance(value, str) else str(value)
+                result[field.name] = identity_key(text)
+        return result
+
+    def custom_to_stored(self, custom: Mapping[str, Any]) -> dict[str, Any]:
+        """Return custom values as JSON data, the parts of each field side by side.
+
+        Numbers are scaled integers, dates, times and ids their sortable text, so that
+        every store compares them alike.
+        """
+        stored: dict[str, Any] = {}
+        for name, value in custom.items():
+            parts = self.fields[name].type.split(value)
+            for column, part in zip(self.columns_by_field[name], parts, strict=True):
+                if part is not None:
+                    stored[column.name] = custom_part_to_json(column, part)
+        return stored
+
+    def custom_from_stored(self, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return custom values of their JSON data; unknown keys are left out."""
+        values: dict[str, Any] = {}
+        for field in self.custom_fields:
+            columns = self.columns_by_field[field.name]
+            parts = tuple(custom_part_from_json(c, stored.get(c.name)) for c in columns)
+            value = field.type.join(parts)
+            if value is not None:
+                values[field.name] = value
+        return MappingProxyType(values)
+
+    def display_name(self, record: Record) -> str:
+        """Return how people call ``record``."""
+        if self.display == PERSON:
+            return full_name(record["last_name"], record["first_name"])
+        words = [getattr(record, name) for name in self.display]
+        return " ".join(str(word) for word in words if word)
+
+
+def _refers(kind: FieldType) -> bool:
+    item = kind.item if isinstance(kind, ListOf) else kind
+    return isinstance(item, (Reference, AnyReference))
+
+
+#: The fields of a person's name, shown in the order of its script.
+PERSON = ("first_name", "last_name")
+
+_DATED = (Storage.DATE, Storage.DATETIME, Storage.UUID)
+
+
+def custom_part_to_json(column: Column, stored: Any) -> Any:
+    """Return a stored part in the JSON form that custom documents keep."""
+    return column.type.to_json(stored) if column.storage in _DATED else stored
+
+
+def custom_part_from_json(column: Column, data: Any) -> Any:
+    """Return a stored part of the JSON form that custom documents keep."""
+    if data is None or column.storage not in _DATED:
+        return data
+    return column.type.coerce(data, Conventions())
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class Schema:
+    """All entities of one tenant at one moment; immutable.
+
+    ``version`` changes whenever the set of fields does.
+    """
+
+    entities: Mapping[str, EntityDef]
+    version: int = 1
+
+    @classmethod
+    def of(cls, definitions: Iterable[EntityDef], version: int = 1) -> Schema:
+        """Make the schema of some entities."""
+        return cls(entities={d.name: d for d in definitions}, version=version)
+
+    @cached_property
+    def _by_class(self) -> dict[type[Any], EntityDef]:
+        return {d.record_class: d for d in self.entities.values()}
+
+    def entity(self, kind: type[Record] | Record | str) -> EntityDef:
+        """Return an entity by its record class, a record or its name.
+
+        Raises ValidationError for an entity that this set-up does not have.
+        """
+        if isinstance(kind, str):
+            found = self.entities.get(kind)
+        else:
+            found = self._by_class.get(kind if isinstance(kind, type) else type(kind))
+        if found is None:
+            raise ValidationError.of("entity", "unknown_field", entity="crm")
+        return found
+
+    def with_rule(self, place: str, rule: Mapping[str, Any]) -> Schema:
+        """Return a schema in which one field (``lead.company_name``) has other rules."""
+        name, _, field = place.partition(".")
+        definition = self.entity(name)
+        changed = attrs.evolve(definition.field(field), **rule)
+        fields = {**definition.fields, field: changed}
+        entities = {**self.entities, name: attrs.evolve(definition, fields=fields)}
+        return Schema(entities=entities, version=self.version)
+
+    def extended(self, name: str, custom: Iterable[FieldDef]) -> Schema:
+        """Return a schema in which the entity ``name`` has further custom fields."""
+        definition = self.entity(name)
+        fields = dict(definition.fields)
+        for field in custom:
+            if field.name in fields:
+                raise ValidationError.of(field.name, "unique")
+            fields[field.name] = attrs.evolve(field, custom=True)
+        entities = dict(self.entities)
+        entities[name] = attrs.evolve(definition, fields=fields)
+        return Schema(entities=entities, version=self.version + 1)

@@ -1,0 +1,38 @@
+"""The one definition of equal, folded and ordered text, the same for every store."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["fold", "full_name", "has_surrogate", "identity_key"]
+
+
+def fold(text: str) -> str:
+    """Return ``text`` without differences of case and width, for searching in it."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def identity_key(text: str) -> str:
+    """Return the key under which a unique value is claimed (DUP-01).
+
+    NFKC, casefold, trimmed, runs of blanks as one.
+    """
+    return " ".join(fold(text).split())
+
+
+def full_name(last: str | None, first: str | None) -> str:
+    """Return a person's name in the order of its script: 王小明, Ada Lovelace."""
+    if last and first and not last.isascii() and not first.isascii() and len(last) <= 2:
+        return f"{last}{first}"
+    return " ".join(part for part in (first, last) if part)
+
+
+def has_surrogate(text: str) -> bool:
+    """Tell whether ``text`` holds a lone surrogate, which no store can keep."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,0 +1,377 @@
+"""Field types: how each kind of value is read, checked, stored and written as JSON.
+
+A type is a small frozen value with one job. ``coerce`` turns what a caller hands in
+into the one canonical Python value or raises :class:`Refused`; ``to_stored`` and
+``from_stored`` translate to the form that stores keep and compare (text, 64-bit
+integers, booleans, dates, times, ids). Scalar types live here, those made of parts in
+:mod:`crmcore.records.composites`, e-mail, phone and web addresses in
+:mod:`crmcore.records.contact_types`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+import attrs
+
+from crmcore.records.conventions import Conventions
+from crmcore.records.picklists import Picklist
+from crmcore.records.text import has_surrogate
+from crmcore.records.values import Ref
+
+__all__ = [
+    "Boolean",
+    "Choice",
+    "DateOnly",
+    "DateTime",
+    "DecimalNumber",
+    "FieldType",
+    "Identifier",
+    "Integer",
+    "Link",
+    "LongText",
+    "Percent",
+    "Refused",
+    "Storage",
+    "Text",
+]
+
+INT64_MAX = 2**63 - 1
+
+
+class Storage(StrEnum):
+    """The forms in which stores keep a value and compare it."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    UUID = "uuid"
+    JSON = "json"
+
+
+class Refused(Exception):
+    """A value is refused; becomes a problem of the field that it was meant for."""
+
+    def __init__(self, reason: str, **details: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = details
+
+
+@attrs.frozen(kw_only=True)
+class FieldType:
+    """What every type can do; the defaults suit values that are stored as they are."""
+
+    kind: ClassVar[str] = ""
+    storage: ClassVar[Storage] = Storage.TEXT
+    #: May be compared with < and >, sorted by, minimum and maximum.
+    ordered: ClassVar[bool] = True
+    #: Holds words, so that ``contains`` and ``starts_with`` make sense.
+    textual: ClassVar[bool] = False
+    #: May be summed and averaged.
+    additive: ClassVar[bool] = False
+    #: Holds several items, so that ``any_of`` makes sense.
+    plural: ClassVar[bool] = False
+
+    @property
+    def parts(self) -> Mapping[str, FieldType]:
+        """Return the stored parts by name; a scalar has the single part ``""``."""
+        return {"": self}
+
+    def split(self, value: Any) -> tuple[Any, ...]:
+        """Return the stored form of each part of ``value``, None where missing."""
+        return (None if value is None else self.to_stored(value),)
+
+    def join(self, stored: tuple[Any, ...]) -> Any:
+        """Return the value made of the stored form of its parts."""
+        return None if stored[0] is None else self.from_stored(stored[0])
+
+    def coerce(self, value: Any, conventions: Conventions) -> Any:
+        """Return the canonical form of ``value``, None for a blank.
+
+        Raises Refused with a reason key.
+        """
+        return value
+
+    def to_stored(self, value: Any) -> Any:
+        """Return the form that stores keep of a canonical ``value``."""
+        return value
+
+    def from_stored(self, stored: Any) -> Any:
+        """Return the canonical value of a stored form."""
+        return stored
+
+    def to_json(self, value: Any) -> Any:
+        """Return ``value`` as JSON data (history, cursors, criteria)."""
+        return value
+
+    def from_json(self, data: Any, conventions: Conventions) -> Any:
+        """Return the canonical value of JSON data, checked like any other input."""
+        return self.coerce(data, conventions)
+
+
+def clean_text(value: Any, maximum: int) -> str:
+    """Return ``value`` in Unicode NFC without outer blanks; refuse what is not text."""
+    if type(value) is not str:
+        if not isinstance(value, str):
+            raise Refused("not_text")
+        value = str(value)
+    if not value.isascii():
+        if has_surrogate(value):
+            raise Refused("invalid_unicode")
+        value = unicodedata.normalize("NFC", value)
+    if "\0" in value:
+        raise Refused("null_character")
+    cleaned: str = value.strip()
+    if len(cleaned) > maximum:
+        raise Refused("too_long", maximum=maximum)
+    return cleaned
+
+
+@attrs.frozen(kw_only=True)
+class Text(FieldType):
+    """One line or a few words, at most ``maximum`` characters."""
+
+    kind: ClassVar[str] = "text"
+    textual: ClassVar[bool] = True
+    maximum: int = 255
+
+    def coerce(self, value: Any, conventions: Conventions) -> str | None:
+        """Return the text in Unicode NFC without outer blanks."""
+        return clean_text(value, self.maximum) or None
+
+
+@attrs.frozen(kw_only=True)
+class LongText(Text):
+    """Several paragraphs."""
+
+    kind: ClassVar[str] = "long_text"
+    storage: ClassVar[Storage] = Storage.LONG_TEXT
+    maximum: int = 32_000
+
+
+@attrs.frozen(kw_only=True)
+class Integer(FieldType):
+    """A whole number of 64 bits."""
+
+    kind: ClassVar[str] = "integer"
+    storage: ClassVar[Storage] = Storage.INTEGER
+    additive: ClassVar[bool] = True
+    minimum: int = -INT64_MAX
+    maximum: int = INT64_MAX
+
+    def coerce(self, value: Any, conventions: Conventions) -> int:
+        """Return the number; text and fractions are refused."""
+        if type(value) is not int:
+            raise Refused("not_integer")
+        if not self.minimum <= value <= self.maximum:
+            raise Refused("out_of_range", minimum=self.minimum, maximum=self.maximum)
+        return value
+
+
+@attrs.frozen(kw_only=True)
+class DecimalNumber(FieldType):
+    """An exact number with at most ``digits`` digits after the point."""
+
+    kind: ClassVar[str] = "decimal"
+    storage: ClassVar[Storage] = Storage.INTEGER
+    additive: ClassVar[bool] = True
+    digits: int = 4
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+
+    def coerce(self, value: Any, conventions: Conventions) -> Decimal:
+        """Return the exact number; it is never rounded silently."""
+        number = _exact(value)
+        scaled = number.scaleb(self.digits)
+        if scaled != scaled.to_integral_value():
+            raise Refused("too_many_digits", digits=self.digits)
+        self._check_range(number, scaled)
+        return number.quantize(Decimal(1).scaleb(-self.digits))
+
+    def _check_range(self, number: Decimal, scaled: Decimal) -> None:
+        limit = Decimal(INT64_MAX).scaleb(-self.digits)
+        minimum = -limit if self.minimum is None else self.minimum
+        maximum = limit if self.maximum is None else self.maximum
+        if abs(scaled) > INT64_MAX or not minimum <= number <= maximum:
+            raise Refused("out_of_range", minimum=str(minimum), maximum=str(maximum))
+
+    def to_stored(self, value: Decimal) -> int:
+        """Return the number as a whole number of its smallest unit."""
+        return int(value.scaleb(self.digits))
+
+    def from_stored(self, stored: int) -> Decimal:
+        """Return the number of a whole number of smallest units."""
+        return Decimal(stored).scaleb(-self.digits)
+
+    def to_json(self, value: Decimal) -> str:
+        """Return the number as text, so that no reader rounds it."""
+        return format(value, "f")
+
+
+def _exact(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise Refused("not_number")
+    try:
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    except (InvalidOperation, ValueError):
+        raise Refused("not_number") from None
+    if not number.is_finite() or abs(number.adjusted()) > 40:
+        raise Refused("not_number")
+    return number
+
+
+@attrs.frozen(kw_only=True)
+class Percent(DecimalNumber):
+    """A share of a hundred, from 0 to 100 with two digits after the point."""
+
+    kind: ClassVar[str] = "percent"
+    digits: int = 2
+    minimum: Decimal | None = Decimal(0)
+    maximum: Decimal | None = Decimal(100)
+
+
+@attrs.frozen(kw_only=True)
+class Boolean(FieldType):
+    """Yes or no."""
+
+    kind: ClassVar[str] = "boolean"
+    storage: ClassVar[Storage] = Storage.BOOLEAN
+
+    def coerce(self, value: Any, conventions: Conventions) -> bool:
+        """Return the answer; numbers and words are refused."""
+        if value is not True and value is not False:
+            raise Refused("not_boolean")
+        return bool(value)
+
+
+@attrs.frozen(kw_only=True)
+class DateOnly(FieldType):
+    """A day of the calendar."""
+
+    kind: ClassVar[str] = "date"
+    storage: ClassVar[Storage] = Storage.DATE
+
+    def coerce(self, value: Any, conventions: Conventions) -> date:
+        """Return the day; accepts a date or its ISO 8601 text."""
+        if isinstance(value, str):
+            try:
+                value = date.fromisoformat(value.strip())
+            except ValueError:
+                raise Refused("not_date") from None
+        if isinstance(value, datetime) or not isinstance(value, date):
+            raise Refused("not_date")
+        return value
+
+    def to_json(self, value: date) -> str:
+        """Return the day as ISO 8601 text."""
+        return value.isoformat()
+
+
+@attrs.frozen(kw_only=True)
+class DateTime(FieldType):
+    """A point in time, kept in UTC to the millisecond."""
+
+    kind: ClassVar[str] = "datetime"
+    storage: ClassVar[Storage] = Storage.DATETIME
+
+    def coerce(self, value: Any, conventions: Conventions) -> datetime:
+        """Return the time in UTC; one without a zone is refused."""
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value.strip())
+            except ValueError:
+                raise Refused("not_datetime") from None
+        if not isinstance(value, datetime) or value.utcoffset() is None:
+            raise Refused("not_datetime")
+        try:
+            moment = value.astimezone(UTC)
+        except OverflowError:
+            raise Refused("not_datetime") from None
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    def to_json(self, value: datetime) -> str:
+        """Return the time as ISO 8601 text of fixed length, which sorts by time."""
+        return value.isoformat(timespec="milliseconds")
+
+
+@attrs.frozen(kw_only=True)
+class Identifier(FieldType):
+    """The id of a record."""
+
+    kind: ClassVar[str] = "id"
+    storage: ClassVar[Storage] = Storage.UUID
+
+    def coerce(self, value: Any, conventions: Conventions) -> UUID:
+        """Return the id of a record, an id or its text."""
+        if isinstance(value, UUID):
+            return value
+        if isinstance(value, str):
+            try:
+                return UUID(value)
+            except ValueError:
+                raise Refused("not_reference") from None
+        identity = getattr(value, "id", None)
+        if isinstance(identity, UUID):
+            return identity
+        raise Refused("not_reference")
+
+    def to_json(self, value: UUID) -> str:
+        """Return the id as text."""
+        return str(value)
+
+
+@attrs.frozen(kw_only=True)
+class Link(FieldType):
+    """A typed reference kept as one text, for lists of links."""
+
+    kind: ClassVar[str] = "link"
+
+    def coerce(self, value: Any, conventions: Conventions) -> Ref:
+        """Return the typed reference of a record, a Ref or its text."""
+        if isinstance(value, Ref):
+            return value
+        if isinstance(value, str):
+            entity, _, identity = value.partition(":")
+            return Ref(entity, Identifier().coerce(identity, conventions))
+        if hasattr(type(value), "entity_name"):
+            return Ref.to(value)
+        raise Refused("not_reference")
+
+    def to_stored(self, value: Ref) -> str:
+        """Return entity and id as one text."""
+        return f"{value.entity}:{value.id}"
+
+    def from_stored(self, stored: str) -> Ref:
+        """Return the typed reference of its text."""
+        return self.coerce(stored, Conventions())
+
+    def to_json(self, value: Ref) -> str:
+        """Return entity and id as one text."""
+        return self.to_stored(value)
+
+
+@attrs.frozen(kw_only=True)
+class Choice(FieldType):
+    """One option of a picklist, stored by its stable key (REC-13)."""
+
+    kind: ClassVar[str] = "picklist"
+    picklist: Picklist
+
+    def coerce(self, value: Any, conventions: Conventions) -> str | None:
+        """Return the option's key; anything else is refused."""
+        key = clean_text(value, 100)
+        if not key:
+            return None
+        if key not in self.picklist.by_key:
+            raise Refused("not_an_option", value=key)
+        return key

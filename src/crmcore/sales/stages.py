@@ -1,0 +1,200 @@
+"""Moving through stages: what a step changes and what stands in its way (SAL-03, SAL-04).
+
+Pure: takes an opportunity, settings and a moment, returns the fields to set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from crmcore.errors import TransitionRefused, ValidationError
+from crmcore.sales.entities import Opportunity
+from crmcore.sales.pipelines import Pipeline, SalesSettings, Stage
+from crmcore.unit import Draft
+
+__all__ = ["STAGE_FIELDS", "enter_stage", "set_initial_stage", "stage_of"]
+
+#: Fields that only a stage move sets.
+STAGE_FIELDS = frozenset(
+    {
+        "pipeline",
+        "stage",
+        "stage_category",
+        "stage_changed_at",
+        "last_open_stage",
+        "closed_at",
+        "forecast_category",
+        "probability_source",
+        "lost_reason",
+        "won_reason",
+    }
+)
+
+_CLOSED = frozenset({"won", "lost"})
+#: What nobody changes on a closed opportunity (SAL-04).
+_LOCKED = frozenset({"amount", "amount_type", "probability", "account_id"})
+
+
+def stage_of(pipeline: Pipeline, key: object) -> Stage:
+    """Return a stage by its key; raises ValidationError for an unknown one."""
+    stage = pipeline.by_key.get(key) if isinstance(key, str) else None
+    if stage is None:
+        raise ValidationError.of("stage", "not_an_option", value=str(key)[:60])
+    return stage
+
+
+def set_initial_stage(draft: Draft) -> None:
+    """Rule of new and edited opportunities: stage fields follow the stage.
+
+    A new opportunity starts in the stage given, or in the pipeline's first. Later the
+    stage changes only through ``session.sales``; closed ones keep their amount.
+    """
+    settings = draft.context.settings.get(SalesSettings) or SalesSettings()
+    if draft.is_new:
+        _start(draft, settings)
+    elif not draft.privileged:
+        _guard(draft, settings)
+
+
+def _start(draft: Draft, settings: SalesSettings) -> None:
+    pipeline = settings.pipeline(draft["pipeline"])
+    if pipeline is None:
+        draft.refuse("pipeline", "not_an_option", value=draft["pipeline"])
+        return
+    key = draft["stage"] or pipeline.first_of("open").key
+    stage = pipeline.by_key.get(key)
+    if stage is None:
+        draft.refuse("stage", "not_an_option", value=key)
+        return
+    if not stage.active:
+        draft.refuse("stage", "inactive_option", value=key)
+    if stage.category == "lost" and draft["lost_reason"] is None:
+        draft.refuse("lost_reason", "required")
+    manual = draft["probability"] is not None and settings.probability_editable
+    if draft["probability"] is not None and not manual:
+        _refuse_other_probability(draft, stage)
+    draft.set("pipeline", pipeline.key)
+    draft.set("stage", stage.key)
+    draft.set("stage_category", stage.category)
+    draft.set("forecast_category", stage.forecast_category)
+    draft.set("stage_changed_at", draft.context.now)
+    draft.set("probability_source", "manual" if manual else "stage")
+    if not manual:
+        draft.set("probability", stage.probability)
+    if stage.category in _CLOSED:
+        closed_at = draft["closed_at"] or draft.context.now
+        draft.set("closed_at", closed_at)
+    else:
+        draft.set("last_open_stage", stage.key)
+
+
+def _refuse_other_probability(draft: Draft, stage: Stage) -> None:
+    if draft["probability"] != stage.probability:
+        draft.refuse("probability", "read_only")
+
+
+def _guard(draft: Draft, settings: SalesSettings) -> None:
+    for name in STAGE_FIELDS & set(draft.values):
+        draft.refuse(name, "read_only")
+    if draft["stage_category"] in _CLOSED:
+        for name in _LOCKED & set(draft.values):
+            draft.refuse(name, "read_only")
+    elif draft.changes("probability"):
+        if settings.probability_editable:
+            draft.set("probability_source", "manual")
+        else:
+            draft.refuse("probability", "read_only")
+
+
+def enter_stage(
+    opportunity: Opportunity,
+    target: str,
+    settings: SalesSettings,
+    now: datetime,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the fields to set when ``opportunity`` enters the stage ``target``.
+
+    ``given`` are the reason and other values handed in with the step.
+
+    Raises ValidationError for an unknown stage, TransitionRefused naming the guard or
+    the missing fields.
+    """
+    pipeline = settings.pipeline(opportunity.pipeline) or settings.default
+    stage = stage_of(pipeline, target)
+    current = pipeline.by_key.get(opportunity.stage or "")
+    _check_step(opportunity, current, stage, settings)
+    _check_filled(opportunity, stage, settings, given)
+    values: dict[str, Any] = {
+        **given,
+        "pipeline": pipeline.key,
+        "stage": stage.key,
+        "stage_category": stage.category,
+        "forecast_category": stage.forecast_category,
+        "stage_changed_at": now,
+        "closed_at": now if stage.category in _CLOSED else None,
+    }
+    if current is not None and current.category == "open":
+        values["last_open_stage"] = current.key
+    if stage.category != "lost":
+        values["lost_reason"] = None
+    if stage.category != "won":
+        values["won_reason"] = None
+    return {**values, **_probability(opportunity, stage, settings)}
+
+
+def _probability(
+    opportunity: Opportunity, stage: Stage, settings: SalesSettings
+) -> dict[str, Any]:
+    manual = opportunity.probability_source == "manual"
+    if manual and settings.keep_manual_probability and stage.category not in _CLOSED:
+        return {}
+    return {"probability": stage.probability, "probability_source": "stage"}
+
+
+def _check_step(
+    opportunity: Opportunity,
+    current: Stage | None,
+    stage: Stage,
+    settings: SalesSettings,
+) -> None:
+    problem = None
+    if not stage.active:
+        problem = "the stage is no longer used"
+    elif current is not None and stage.key == current.key:
+        problem = "it is in this stage already"
+    elif (
+        settings.stage_order == "as_defined"
+        and current is not None
+        and current.allowed_next is not None
+        and stage.key not in current.allowed_next
+    ):
+        problem = "this stage does not follow"
+    if problem is not None:
+        raise TransitionRefused(
+            source=opportunity.stage, target=stage.key, problem=problem, guard="order"
+        )
+
+
+def _check_filled(
+    opportunity: Opportunity,
+    stage: Stage,
+    settings: SalesSettings,
+    given: Mapping[str, Any],
+) -> None:
+    needed = list(stage.requirements)
+    if stage.category == "lost":
+        needed.append("lost_reason")
+    if stage.category == "won" and settings.reason_required_when_won:
+        needed.append("won_reason")
+    missing = [n for n in needed if given.get(n) is None and opportunity[n] is None]
+    if missing:
+        raise TransitionRefused(
+            source=opportunity.stage,
+            target=stage.key,
+            problem=f"missing: {', '.join(missing)}",
+            guard="requirements",
+            missing=missing,
+        )

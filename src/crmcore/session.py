@@ -1,0 +1,50 @@
+"""A session: one unit of work as one actor, with the verbs of every area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crmcore.exchange import ExchangeService
+from crmcore.leads import LeadService
+from crmcore.parties import PartyService
+from crmcore.sales import SalesService
+from crmcore.unit import UnitOfWork
+
+__all__ = ["Session"]
+
+
+class Session(UnitOfWork):
+    """One unit of work: reads and writes as one actor, committed as a whole.
+
+    Opened by ``crm.session(actor)``. The generic verbs work on every entity; the areas
+    add theirs under their own names.
+    """
+
+    @property
+    def leads(self) -> LeadService:
+        """Return the verbs of leads: plan_conversion, convert."""
+        return LeadService(self)
+
+    @property
+    def parties(self) -> PartyService:
+        """Return the verbs of accounts and contacts."""
+        return PartyService(self)
+
+    @property
+    def sales(self) -> SalesService:
+        """Return the verbs of opportunities: move, win, lose, reopen."""
+        return SalesService(self)
+
+    @property
+    def exchange(self) -> ExchangeService:
+        """Return the verbs of import."""
+        return ExchangeService(self)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the service of a registered area that has no property of its own."""
+        if not name.startswith("_"):
+            for area in self.environment.areas:
+                if area.name == name and area.service is not None:
+                    return area.service(self)
+        msg = f"a session has no {name!r}"
+        raise AttributeError(msg)

@@ -1,0 +1,189 @@
+"""Changes: everything that one verb writes, as a value, applied in one batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmcore.matching import KeyDeriver, match_keys
+from crmcore.records import EntityDef, Record
+from crmcore.storage import (
+    Claim,
+    Event,
+    FieldChange,
+    HistoryEntry,
+    Insertion,
+    Update,
+)
+from crmcore.unit.context import Context
+from crmcore.unit.drafts import Draft
+
+__all__ = ["Changes"]
+
+
+@attrs.define(eq=False)
+class Changes:
+    """Collects insertions, updates, claims, history and events of one verb.
+
+    Pure: nothing is read or written. ``apply`` of the unit of work writes it all.
+    """
+
+    context: Context
+    derivers: dict[str, KeyDeriver]
+    references: dict[tuple[str, UUID], Record] = attrs.field(factory=dict)
+    insertions: dict[str, list[Insertion]] = attrs.field(
+        factory=lambda: defaultdict(list)
+    )
+    updates: dict[str, list[Update]] = attrs.field(factory=lambda: defaultdict(list))
+    claims: list[Claim] = attrs.field(factory=list)
+    releases: list[Claim] = attrs.field(factory=list)
+    history: list[HistoryEntry] = attrs.field(factory=list)
+    events: list[Event] = attrs.field(factory=list)
+
+    def create(self, draft: Draft) -> Record:
+        """Plan a new record and return it as it will be stored."""
+        entity, context = draft.entity, self.context
+        values = draft.values
+        actor = context.actor.id
+        record = entity.record_class(
+            **typed_values(entity, values),
+            id=context.ids.new(),
+            version=1,
+            created_at=context.now,
+            created_by=actor,
+            updated_at=context.now,
+            updated_by=actor,
+            custom=custom_values(entity, values),
+        )
+        keys = self._keys(entity, record)
+        self.insertions[entity.name].append(Insertion(record, keys))
+        if entity.unique_fields:
+            self.claims.extend(claims_of(entity, record))
+        self._log(entity, record, "created", ())
+        return record
+
+    def update(self, draft: Draft, action: str = "updated", **system: Any) -> Record:
+        """Plan a record's new version; returns the old one where nothing changes."""
+        entity, old = draft.entity, draft.old
+        assert old is not None
+        if not draft.values and not system:
+            return old
+        new = old.evolved(
+            **{n: v for n, v in draft.values.items() if not entity.fields[n].custom},
+            **system,
+            custom=self._changed_custom(entity, old, draft.values),
+            version=old.version + 1,
+            updated_at=self.context.now,
+            updated_by=self.context.actor.id,
+        )
+        self._replace(entity, old, new)
+        self._log(entity, new, action, self._differences(draft))
+        return new
+
+    def note_purge(self, entity: EntityDef, record: Record) -> None:
+        """Note that a record was removed for good."""
+        gone = record.evolved(version=record.version + 1)
+        self._log(entity, gone, "purged", ())
+
+    def _changed_custom(
+        self, entity: EntityDef, old: Record, values: dict[str, Any]
+    ) -> Any:
+        changed = custom_values(entity, values)
+        if not any(entity.fields[name].custom for name in values):
+            return old.custom
+        emptied = {n for n, v in values.items() if v is None}
+        kept = {n: v for n, v in old.custom.items() if n not in emptied}
+        return MappingProxyType({**kept, **changed})
+
+    def _replace(self, entity: EntityDef, old: Record, new: Record) -> None:
+        old_keys = self._keys(entity, old)
+        keys = self._keys(entity, new)
+        self.updates[entity.name].append(Update(old, new, keys, old_keys))
+        if entity.unique_fields:
+            before = set() if old.deleted_at else set(claims_of(entity, old))
+            after = set() if new.deleted_at else set(claims_of(entity, new))
+            self.releases.extend(before - after)
+            self.claims.extend(after - before)
+
+    def _keys(self, entity: EntityDef, record: Record) -> frozenset[str]:
+        deriver = self.derivers.get(entity.name)
+        if deriver is None or record.deleted_at is not None:
+            return frozenset()
+        return frozenset(match_keys(deriver, record, self.follow))
+
+    def follow(self, entity: str, identity: UUID) -> Record | None:
+        """Return a referenced record that was loaded for this batch."""
+        return self.references.get((entity, identity))
+
+    def _differences(self, draft: Draft) -> Iterator[FieldChange]:
+        entity, old = draft.entity, draft.old
+        assert old is not None
+        for name, value in draft.values.items():
+            before = entity.value_of(old, name)
+            to_json = entity.fields[name].type.to_json
+            yield FieldChange(
+                name,
+                None if before is None else to_json(before),
+                None if value is None else to_json(value),
+            )
+
+    def _log(
+        self, entity: EntityDef, record: Record, action: str, changes: Any
+    ) -> None:
+        context = self.context
+        entry = HistoryEntry(
+            entity=entity.name,
+            record_id=record.id,
+            version=record.version,
+            action=action,
+            at=context.now,
+            by=context.actor.id,
+            changes=tuple(changes),
+        )
+        self.history.append(entry)
+        fields = [change.field for change in entry.changes]
+        self.events.append(
+            Event(
+                id=context.ids.new(),
+                kind=f"{entity.name}.{action}",
+                entity=entity.name,
+                record_id=record.id,
+                version=record.version,
+                at=context.now,
+                by=context.actor.id,
+                payload={"fields": fields} if fields else {},
+            )
+        )
+
+
+_NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
+
+
+def typed_values(entity: EntityDef, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that are attributes of the record."""
+    if not entity.custom_fields:
+        return values
+    return {n: v for n, v in values.items() if not entity.fields[n].custom}
+
+
+def custom_values(entity: EntityDef, values: dict[str, Any]) -> Any:
+    """Return the filled custom values."""
+    if not entity.custom_fields:
+        return _NOTHING
+    fields = entity.fields
+    return MappingProxyType(
+        {n: v for n, v in values.items() if v is not None and fields[n].custom}
+    )
+
+
+def claims_of(entity: EntityDef, record: Record) -> list[Claim]:
+    """Return the unique values that a record holds (DUP-01)."""
+    return [
+        Claim(f"{entity.name}.{name}", key, record.id)
+        for name, key in entity.unique_keys(record).items()
+    ]

@@ -1,0 +1,157 @@
+"""Drafts: what a caller wants to write, coerced and checked, before it is a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from crmcore.errors import Problem, ValidationError
+from crmcore.records import (
+    UNSAVED,
+    Choice,
+    EntityDef,
+    FieldDef,
+    Record,
+    Refused,
+)
+from crmcore.unit.context import Context
+
+__all__ = ["Draft", "EntityRule", "new_draft", "update_draft"]
+
+
+@attrs.define(eq=False)
+class Draft:
+    """The wanted values of one record.
+
+    A new record's draft holds every field, a change's only the fields that change.
+    """
+
+    entity: EntityDef
+    context: Context
+    old: Record | None
+    values: dict[str, Any]
+    problems: list[Problem] = attrs.field(factory=list)
+    #: Services that own a field (stage, conversion) may set what callers may not.
+    privileged: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether the record is about to be created."""
+        return self.old is None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value that the field will have."""
+        if name in self.values or self.old is None:
+            return self.values.get(name)
+        return self.entity.value_of(self.old, name)
+
+    def changes(self, *names: str) -> bool:
+        """Tell whether one of the fields gets a new value."""
+        return any(name in self.values for name in names)
+
+    def set(self, name: str, value: Any) -> None:
+        """Give a field a value that a rule derived."""
+        field = self.entity.fields[name]
+        conventions = self.context.conventions
+        self.values[name] = None if value is None else field.coerce(value, conventions)
+
+    def refuse(self, field: str, reason: str, **details: Any) -> None:
+        """Note a problem; all problems are reported together."""
+        self.problems.append(Problem(field, reason, details))
+
+
+#: A rule of an entity: may derive values and refuse; never reads a store.
+EntityRule = Callable[[Draft], None]
+
+
+def _coerced(draft: Draft, field: FieldDef, value: Any) -> Any:
+    try:
+        result = field.type.coerce(value, draft.context.conventions)
+    except Refused as refused:
+        draft.refuse(field.name, refused.reason, **refused.details)
+        return None
+    if isinstance(field.type, Choice) and result is not None:
+        option = field.type.picklist.by_key[result]
+        if not option.active and not _is_stored(draft, field, result):
+            draft.refuse(field.name, "inactive_option", value=result)
+    return result
+
+
+def _is_stored(draft: Draft, field: FieldDef, value: Any) -> bool:
+    if draft.old is None:
+        return False
+    return bool(draft.entity.value_of(draft.old, field.name) == value)
+
+
+def new_draft(
+    entity: EntityDef, record: Record, given: Mapping[str, Any], context: Context
+) -> Draft:
+    """Return the draft of a new record; ``given`` adds to the record's own values."""
+    draft = Draft(entity, context, None, {})
+    if record.id is not UNSAVED and (record.id != UNSAVED or record.version):
+        draft.refuse("id", "read_only")
+    _refuse_unknown(draft, given)
+    _refuse_unknown(draft, record.custom)
+    for field in entity.fields.values():
+        if field.system:
+            if field.name not in ("id", "version") and getattr(record, field.name):
+                draft.refuse(field.name, "read_only")
+            continue
+        value = _given_value(record, field, given)
+        if value is not None:
+            value = _coerced(draft, field, value)
+        draft.values[field.name] = value
+    return draft
+
+
+def _given_value(record: Record, field: FieldDef, given: Mapping[str, Any]) -> Any:
+    if field.name in given:
+        return given[field.name]
+    if field.custom:
+        return record.custom.get(field.name, field.default)
+    return getattr(record, field.name)
+
+
+def _refuse_unknown(draft: Draft, given: Iterable[str]) -> None:
+    for name in given:
+        field = draft.entity.fields.get(name)
+        if field is None:
+            draft.refuse(str(name)[:80], "unknown_field", entity=draft.entity.name)
+        elif field.system:
+            draft.refuse(name, "read_only")
+
+
+def update_draft(
+    entity: EntityDef, old: Record, given: Mapping[str, Any], context: Context
+) -> Draft:
+    """Return the draft of a change; fields given with their old value do not change."""
+    draft = Draft(entity, context, old, {})
+    custom = given.get("custom")
+    if isinstance(custom, Mapping):
+        given = {**{k: v for k, v in given.items() if k != "custom"}, **custom}
+    _refuse_unknown(draft, given)
+    for name, value in given.items():
+        field = entity.fields.get(name)
+        if field is None or field.system:
+            continue
+        coerced = None if value is None else _coerced(draft, field, value)
+        if coerced != entity.value_of(old, name):
+            draft.values[name] = coerced
+    return draft
+
+
+def finish(draft: Draft, rules: Iterable[EntityRule]) -> None:
+    """Run the entity's rules and the required fields; raise with every problem.
+
+    A required field is demanded of a new record and where a change empties it.
+    """
+    for rule in rules:
+        rule(draft)
+    refused = {problem.field for problem in draft.problems}
+    for name, value in draft.values.items():
+        if value is None and draft.entity.fields[name].required and name not in refused:
+            draft.refuse(name, "required")
+    if draft.problems:
+        raise ValidationError(draft.problems)

@@ -1,0 +1,134 @@
+"""What all units of work of one CRM share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from crmcore.access import AccessPolicy, Actor, Organisation, User
+from crmcore.criteria import BoundConstant, BoundSort, Query
+from crmcore.criteria.binding import Subject
+from crmcore.errors import AccessDenied
+from crmcore.matching import KeyDeriver, MatchRule
+from crmcore.ports import Clock, IdFactory, Randomness
+from crmcore.records import Conventions, EntityDef, Schema
+from crmcore.storage import Event, Store, Transaction
+from crmcore.unit.areas import Area
+from crmcore.unit.drafts import EntityRule
+
+__all__ = ["Environment", "Subscriber"]
+
+Subscriber = Callable[[Event], None]
+
+#: The sequence whose last number is the version of a tenant's organisation.
+ORGANISATION_SEQUENCE = "crmcore.organisation"
+
+log = logging.getLogger("crmcore")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Environment:
+    """Store, schema, ports, policies and areas of one CRM."""
+
+    store: Store
+    schema: Schema
+    clock: Clock
+    ids: IdFactory
+    randomness: Randomness
+    conventions: Conventions
+    policy: AccessPolicy
+    areas: tuple[Area, ...]
+    settings: Mapping[type[Any], Any]
+    cross_visibility_hits: bool = True
+    subscribers: list[Subscriber] = attrs.field(factory=list)
+    _organisations: dict[str, Organisation] = attrs.field(factory=dict)
+
+    def rules_of(self, entity: str) -> tuple[EntityRule, ...]:
+        """Return the rules of an entity, in the order of the areas."""
+        return tuple(r for area in self.areas for r in area.rules.get(entity, ()))
+
+    @property
+    def derivers(self) -> dict[str, KeyDeriver]:
+        """Return how match keys are derived, by entity."""
+        return {name: d for area in self.areas for name, d in area.keys.items()}
+
+    @property
+    def match_rules(self) -> tuple[MatchRule, ...]:
+        """Return all match rules."""
+        return tuple(rule for area in self.areas for rule in area.match_rules)
+
+    def organisation(self, tenant: str, transaction: Transaction) -> Organisation:
+        """Return the tenant's organisation as it is now, read only when it changed."""
+        version = transaction.current_number(ORGANISATION_SEQUENCE)
+        known = self._organisations.get(tenant)
+        if known is None or known.version != version:
+            known = Organisation.of(self._users(transaction), version)
+            self._organisations[tenant] = known
+        return known
+
+    def read_organisation(self, transaction: Transaction) -> Organisation:
+        """Return the organisation with the uncommitted changes of a unit of work."""
+        return Organisation.of(self._users(transaction), version=-1)
+
+    def _users(self, transaction: Transaction) -> Iterable[User]:
+        entity = self.schema.entity(User)
+        query = Query(entity=entity, where=BoundConstant(True), order=(_by_id(entity),))
+        for chunk in transaction.stream(query):
+            for user in chunk:
+                assert isinstance(user, User)
+                if user.deleted_at is None:
+                    yield user
+
+    def actor(
+        self, who: Actor | User | UUID | str, organisation: Organisation
+    ) -> Actor:
+        """Return the actor for a user, its id or its user name (ACC-01).
+
+        Raises AccessDenied for somebody unknown or not active.
+        """
+        if isinstance(who, Actor) and who.user is None:
+            return who
+        user = self._user(who, organisation)
+        if user is None or not organisation.is_active(user.id):
+            raise AccessDenied(action="enter", entity="crm")
+        return Actor(user)
+
+    def _user(
+        self, who: Actor | User | UUID | str, organisation: Organisation
+    ) -> User | None:
+        if isinstance(who, str):
+            return organisation.named(who)
+        if isinstance(who, Actor):
+            identity = who.id
+        else:
+            identity = who if isinstance(who, UUID) else who.id
+        return organisation.users.get(identity) if identity else None
+
+    def conventions_for(
+        self, language: str | None, timezone: str | None
+    ) -> Conventions:
+        """Return the conventions with a user's own language and time zone."""
+        own = self.conventions
+        try:
+            zone = ZoneInfo(timezone) if timezone else own.timezone
+        except (ZoneInfoNotFoundError, ValueError):
+            zone = own.timezone
+        return attrs.evolve(own, locale=language or own.locale, timezone=zone)
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Tell the subscribers what was committed; their failures are only logged."""
+        for event in events:
+            for subscriber in tuple(self.subscribers):
+                try:
+                    subscriber(event)
+                except Exception:
+                    log.exception("a subscriber failed on %s", event.kind)
+
+
+def _by_id(entity: EntityDef) -> BoundSort:
+    return BoundSort(Subject(entity.fields["id"], entity, None, None).column(), False)

@@ -1,0 +1,249 @@
+"""Reading verbs: get, find, stream, count, aggregate, history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+from crmcore.access import AccessService
+from crmcore.criteria import (
+    Bound,
+    BoundAnd,
+    BoundSort,
+    Criteria,
+    Cursor,
+    Everything,
+    FieldExpression,
+    Group,
+    Measure,
+    Page,
+    Query,
+    Sort,
+    Total,
+    reader,
+    to_json,
+)
+from crmcore.criteria.pages import decode_cursor, encode_cursor, fingerprint
+from crmcore.errors import ValidationError
+from crmcore.records import EntityDef, Identifier, Record, Refused
+from crmcore.storage import HistoryEntry
+from crmcore.unit.aggregation import AggregatePlan
+from crmcore.unit.base import UnitBase
+
+__all__ = ["ReadingVerbs"]
+
+R = TypeVar("R", bound=Record)
+
+#: Pages hold at most this many records.
+LARGEST_PAGE = 2_000
+
+
+class ReadingVerbs(UnitBase):
+    """What a session can read; every answer holds only what the actor may see."""
+
+    @property
+    def access(self) -> AccessService:
+        """Return the service that explains access."""
+        return AccessService(self.schema, self.decisions_of, self._get)
+
+    def get(self, kind: type[R], identity: UUID | str, *, deleted: bool = False) -> R:
+        """Return one record by its id.
+
+        ``deleted`` also finds soft-deleted records. Raises NotFound where there is none
+        or the actor may not see it.
+        """
+        record = self._get(self.schema.entity(kind), identity, deleted=deleted)
+        assert isinstance(record, kind)
+        return record
+
+    def _get(
+        self, entity: EntityDef, identity: UUID | str, *, deleted: bool = False
+    ) -> Record:
+        key = identity if isinstance(identity, UUID) else read_id(identity)
+        record = self.transaction.load(entity, (key,)).get(key)
+        return self.require_visible(entity, key, record, deleted=deleted)
+
+    def find(
+        self,
+        kind: type[R],
+        criteria: Criteria = Everything(),  # noqa: B008 - immutable
+        *,
+        order_by: Sort | FieldExpression | Iterable[Sort | FieldExpression] = (),
+        limit: int = 50,
+        after: Cursor | None = None,
+        before: Cursor | None = None,
+        total: Literal["exact"] | int | None = None,
+    ) -> Page[R]:
+        """Return a page of the records that match, in order.
+
+        ``limit`` is the page size (1 to 2,000); ``after`` and ``before`` are cursors of
+        an earlier page of the same filter and order; ``total`` is ``"exact"``, the
+        number at which counting stops, or none. Without ``order_by`` the newest come
+        first.
+
+        Raises ValidationError for unknown fields, wrong types, foreign cursors.
+        """
+        entity = self.schema.entity(kind)
+        if type(limit) is not int or not 1 <= limit <= LARGEST_PAGE:
+            raise ValidationError.of(
+                "limit", "out_of_range", minimum=1, maximum=LARGEST_PAGE
+            )
+        if after is not None and before is not None:
+            raise ValidationError.of("cursor", "malformed")
+        sorts = sorts_of(order_by)
+        order = self._binder.order(entity, sorts)
+        mark = fingerprint(
+            entity.name, to_json(criteria), [[s.path, s.descending] for s in sorts]
+        )
+        where = self.bind(entity, criteria)
+        cursor = after if after is not None else before
+        boundary = None if cursor is None else decode_cursor(mark, order, cursor)
+        backwards = before is not None
+        records = self.transaction.select(
+            Query(
+                entity=entity,
+                where=where,
+                order=reversed_order(order) if backwards else order,
+                limit=limit + 1,
+                after=boundary,
+            )
+        )
+        return Page(
+            *self._cut(mark, order, records, limit, backwards, cursor is not None),
+            total=self._total(entity, where, total),
+        )
+
+    def _cut(
+        self,
+        mark: str,
+        order: tuple[BoundSort, ...],
+        records: list[Any],
+        limit: int,
+        backwards: bool,
+        inside: bool,
+    ) -> tuple[tuple[Any, ...], Cursor | None, Cursor | None]:
+        more = len(records) > limit
+        shown = records[:limit]
+        if backwards:
+            shown.reverse()
+        if not shown:
+            return (), None, None
+        has_next = inside if backwards else more
+        has_previous = more if backwards else inside
+        return (
+            tuple(shown),
+            self._cursor(mark, order, shown[-1]) if has_next else None,
+            self._cursor(mark, order, shown[0]) if has_previous else None,
+        )
+
+    def _cursor(
+        self, mark: str, order: tuple[BoundSort, ...], record: Record
+    ) -> Cursor:
+        values = [reader(sort.target, self._followed)(record) for sort in order]
+        return encode_cursor(mark, order, values)
+
+    def _followed(self, entity: str, identity: UUID) -> Record | None:
+        found = self.transaction.load(self.schema.entity(entity), (identity,))
+        return found.get(identity)
+
+    def _total(
+        self, entity: EntityDef, where: Bound, total: str | int | None
+    ) -> Total | None:
+        if total is None:
+            return None
+        if total == "exact":
+            return Total(self.transaction.count(entity, where), exact=True)
+        if type(total) is not int or total < 1:
+            raise ValidationError.of("total", "malformed")
+        counted = self.transaction.count(entity, where, cap=total + 1)
+        return Total(min(counted, total), exact=counted <= total)
+
+    def stream(
+        self,
+        kind: type[R],
+        criteria: Criteria = Everything(),  # noqa: B008 - immutable
+        *,
+        order_by: Sort | FieldExpression | Iterable[Sort | FieldExpression] = (),
+        chunk: int = 1_000,
+    ) -> Iterator[R]:
+        """Yield all records that match, in bounded memory."""
+        entity = self.schema.entity(kind)
+        query = Query(
+            entity=entity,
+            where=self.bind(entity, criteria),
+            order=self._binder.order(entity, sorts_of(order_by)),
+        )
+        for records in self.transaction.stream(query, chunk):
+            for record in records:
+                assert isinstance(record, kind)
+                yield record
+
+    def related(self, kind: type[R], criteria: Criteria) -> tuple[R, ...]:
+        """Return live records whatever their owner, oldest first.
+
+        For services that have asked for the right to the record they belong to.
+        """
+        entity = self.schema.entity(kind)
+        where = BoundAnd((self._binder.criteria(entity, criteria), self._live(entity)))
+        order = self._binder.order(entity, (Sort(("created_at",)),))
+        found = self.transaction.select(Query(entity=entity, where=where, order=order))
+        return tuple(record for record in found if isinstance(record, kind))
+
+    def count(
+        self,
+        kind: type[Record],
+        criteria: Criteria = Everything(),  # noqa: B008 - immutable
+    ) -> int:
+        """Return how many records match."""
+        entity = self.schema.entity(kind)
+        return self.transaction.count(entity, self.bind(entity, criteria))
+
+    def aggregate(
+        self,
+        kind: type[Record],
+        measures: Mapping[str, Measure],
+        criteria: Criteria = Everything(),  # noqa: B008 - immutable
+        *,
+        group_by: Iterable[Any] = (),
+    ) -> list[Group]:
+        """Return numbers over groups of the records that match.
+
+        ``measures`` are named: ``{"deals": count(), "value": F.amount.sum()}``;
+        ``group_by`` holds fields and periods: ``[F.stage, F.close_date.by("month")]``.
+        Money is summed within one currency only. Groups are sorted by their keys.
+        """
+        entity = self.schema.entity(kind)
+        plan = AggregatePlan.of(self._binder, entity, measures, tuple(group_by))
+        rows = self.transaction.aggregate(plan.query(self.bind(entity, criteria)))
+        return plan.groups(rows)
+
+    def history(self, record: Record) -> list[HistoryEntry]:
+        """Return what happened to a record, oldest first (REC-08)."""
+        entity = self.schema.entity(record)
+        self._get(entity, record.id, deleted=True)
+        return self.transaction.history(entity, record.id)
+
+
+def read_id(text: object) -> UUID:
+    """Return the id of its text; raises ValidationError for anything else."""
+    try:
+        return Identifier().coerce(text, None)  # type: ignore[arg-type]
+    except Refused as refused:
+        raise ValidationError.of("id", refused.reason) from None
+
+
+def sorts_of(
+    order: Sort | FieldExpression | Iterable[Sort | FieldExpression],
+) -> tuple[Sort, ...]:
+    """Return sort keys; a bare field sorts upwards, nothing means newest first."""
+    given = (order,) if isinstance(order, (Sort, FieldExpression)) else tuple(order)
+    sorts = tuple(s.asc() if isinstance(s, FieldExpression) else s for s in given)
+    if not all(isinstance(sort, Sort) for sort in sorts):
+        raise ValidationError.of("order_by", "malformed")
+    return sorts or (Sort(("created_at",), descending=True),)
+
+
+def reversed_order(order: tuple[BoundSort, ...]) -> tuple[BoundSort, ...]:
+    """Return the order read backwards."""
+    return tuple(BoundSort(sort.target, not sort.descending) for sort in order)

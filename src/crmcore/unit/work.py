@@ -1,0 +1,118 @@
+"""The unit of work: all generic verbs, and how it begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from crmcore.access import Actor, User
+from crmcore.errors import CRMError
+from crmcore.records import Conventions
+from crmcore.storage import Operation, Transaction
+from crmcore.unit.context import Context
+from crmcore.unit.duplicates import DuplicateVerbs
+from crmcore.unit.environment import Environment
+from crmcore.unit.operations import Journal
+
+__all__ = ["UnitOfWork", "begin", "unit_of_work"]
+
+
+class UnitOfWork(DuplicateVerbs):
+    """One actor's work in one transaction; areas add their verbs to it."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Return a context whose exception undoes only what was done inside it."""
+        return self.transaction.savepoint()
+
+    def check_failure(self) -> None:
+        """Raise the error of a write that broke off, even if the caller caught it."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def begin(
+    kind: type[UnitOfWork],
+    environment: Environment,
+    tenant: str,
+    actor: Actor | User | UUID | str,
+    transaction: Transaction,
+    operation_key: str | None,
+) -> UnitOfWork:
+    """Return a unit of work for an actor; raises AccessDenied for nobody active."""
+    organisation = environment.organisation(tenant, transaction)
+    known = environment.actor(actor, organisation)
+    context = Context(
+        tenant=tenant,
+        actor=known,
+        now=environment.clock.now(),
+        ids=environment.ids,
+        randomness=environment.randomness,
+        conventions=_conventions(environment, known),
+        schema=environment.schema,
+        policy=environment.policy,
+        organisation=organisation,
+        settings=MappingProxyType(dict(environment.settings)),
+    )
+    journal = None
+    if operation_key is not None:
+        operation = Operation(operation_key, context.now, known.id)
+        transaction.begin_writing()
+        journal = Journal(operation_key, transaction.begin_operation(operation))
+    return kind(environment, context, transaction, journal)
+
+
+def _conventions(environment: Environment, actor: Actor) -> Conventions:
+    """Return the set-up's conventions with the user's own language and time zone."""
+    user = actor.user
+    if user is None or not (user.language or user.timezone):
+        return environment.conventions
+    return environment.conventions_for(user.language, user.timezone)
+
+
+@contextmanager
+def unit_of_work(
+    kind: type[UnitOfWork],
+    environment: Environment,
+    tenant: str,
+    actor: Actor | User | UUID | str,
+    *,
+    operation_key: str | None = None,
+    within: Any = None,
+) -> Iterator[UnitOfWork]:
+    """Run a unit of work: commit at the end, roll back on an error, then publish."""
+    locale = environment.conventions.locale
+    try:
+        with environment.store.transaction(
+            tenant, environment.schema, within=within
+        ) as transaction:
+            unit = begin(kind, environment, tenant, actor, transaction, operation_key)
+            locale = unit.context.conventions.locale
+            yield unit
+            unit.check_failure()
+            finish_operation(unit)
+    except CRMError as error:
+        error.locale = locale
+        raise
+    if within is None:
+        environment.publish(unit.events)
+
+
+def finish_operation(unit: UnitOfWork) -> None:
+    """Store the journal of a new operation, or check that a retry did the same."""
+    journal = unit._journal  # noqa: SLF001 - the life cycle belongs to the unit
+    if journal is None:
+        return
+    if journal.replaying:
+        journal.check_complete()
+        return
+    unit.transaction.finish_operation(
+        Operation(
+            journal.key,
+            unit.context.now,
+            unit.actor.id,
+            tuple(journal.entries),
+        )
+    )

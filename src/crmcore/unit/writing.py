@@ -1,0 +1,452 @@
+"""Writing verbs: create, update, delete, restore, purge; one path for all of them.
+
+authorise -> load in one batch -> decide purely -> write in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import attrs
+
+from crmcore.errors import (
+    AccessDenied,
+    Problem,
+    StaleRecord,
+    UniqueViolation,
+    ValidationError,
+)
+from crmcore.records import (
+    AnyReference,
+    EntityDef,
+    FieldDef,
+    ListOf,
+    Record,
+    Ref,
+    Reference,
+)
+from crmcore.storage import Claim
+from crmcore.unit.changes import Changes
+from crmcore.unit.drafts import Draft, finish, new_draft, update_draft
+from crmcore.unit.environment import ORGANISATION_SEQUENCE
+from crmcore.unit.reading import ReadingVerbs
+
+__all__ = ["WritingVerbs"]
+
+R = TypeVar("R", bound=Record)
+
+
+class WritingVerbs(ReadingVerbs):
+    """What a session can write; each verb takes effect as a whole or not at all."""
+
+    # -- create ------------------------------------------------------------------------
+
+    def create(self, record: R, **values: Any) -> R:
+        """Store a new record and return it with its id, stamps and owner (REC-02).
+
+        ``values`` add to the record's own, custom fields among them. The owner is the
+        actor unless one is given.
+
+        Raises ValidationError naming every bad field, UniqueViolation, AccessDenied.
+        """
+        return self.perform(
+            "create", [record, values], lambda: self._create([(record, values)])[0]
+        )
+
+    def create_many(self, records: Iterable[R]) -> tuple[R, ...]:
+        """Store many new records of one or several entities, all or none.
+
+        Raises like :meth:`create`; a problem's ``details["row"]`` counts from 0.
+        """
+        batch = [(record, _NO_VALUES) for record in records]
+        return self.perform(
+            "create_many", [r for r, _ in batch], lambda: tuple(self._create(batch))
+        )
+
+    def _create(self, batch: Sequence[tuple[R, Mapping[str, Any]]]) -> list[R]:
+        changes = self.changes()
+        drafts = self.drafts_of_new(batch)
+        created = self.plan_creation(drafts, changes)
+        self.apply(changes)
+        return [cast(R, record) for record in created]
+
+    def drafts_of_new(
+        self,
+        batch: Sequence[tuple[Record, Mapping[str, Any]]],
+        *,
+        managed: bool = False,
+    ) -> list[Draft]:
+        """Return drafts of new records with their defaults, not yet finished.
+
+        ``managed`` is for services that write a managed entity's records.
+        """
+        drafts = []
+        for record, values in batch:
+            entity = self.schema.entity(record)
+            if not managed:
+                self._require_unmanaged(entity, "create")
+                self.decisions.require(entity, "create")
+            draft = new_draft(entity, record, values, self.context)
+            if draft.values.get("owner_id") is None:
+                draft.values["owner_id"] = self.actor.id
+            drafts.append(draft)
+        return drafts
+
+    def plan_creation(self, drafts: Sequence[Draft], changes: Changes) -> list[Record]:
+        """Finish the drafts and add their records to ``changes``."""
+        self.load_references(drafts, changes)
+        self._finish_all(drafts)
+        return [changes.create(draft) for draft in drafts]
+
+    def _finish_all(self, drafts: Sequence[Draft]) -> None:
+        rules = {
+            name: self.environment.rules_of(name)
+            for name in {draft.entity.name for draft in drafts}
+        }
+        problems: list[Problem] = []
+        for row, draft in enumerate(drafts):
+            try:
+                finish(draft, rules[draft.entity.name])
+            except ValidationError as error:
+                problems.extend(_numbered(error.problems, row, len(drafts)))
+        if problems:
+            raise ValidationError(problems)
+
+    # -- update ------------------------------------------------------------------------
+
+    def update(self, record: R, **values: Any) -> R:
+        """Change some fields and return the new version (REC-04).
+
+        Fields not given stay; None empties a field. Where nothing changes, the stored
+        record is returned as it is.
+
+        Raises StaleRecord when the record was changed since ``record`` was read,
+        ValidationError, UniqueViolation, NotFound, AccessDenied.
+        """
+        return self.perform(
+            "update", [record, values], lambda: self._update([(record, values)])[0]
+        )
+
+    def update_many(
+        self, records: Iterable[R | tuple[R, Mapping[str, Any]]], **values: Any
+    ) -> tuple[R, ...]:
+        """Change many records, all or none, and return the new versions.
+
+        ``values`` apply to all; an item may be a pair of a record and its own values.
+        """
+        batch = [
+            (item[0], {**values, **item[1]})
+            if isinstance(item, tuple)
+            else (item, values)
+            for item in records
+        ]
+        return self.perform("update_many", batch, lambda: tuple(self._update(batch)))
+
+    def _update(
+        self,
+        batch: Sequence[tuple[R, Mapping[str, Any]]],
+        *,
+        privileged: bool = False,
+    ) -> list[R]:
+        changes = self.changes()
+        stored = self.load_current([record for record, _ in batch])
+        drafts = []
+        for (_, values), old in zip(batch, stored, strict=True):
+            draft = self.update_draft(old, values)
+            draft.privileged = privileged
+            drafts.append(draft)
+        updated = self.plan_updates(drafts, changes)
+        self.apply(changes)
+        return [cast(R, record) for record in updated]
+
+    def update_draft(self, old: Record, values: Mapping[str, Any]) -> Draft:
+        """Return the draft of a change after asking whether the actor may make it."""
+        entity = self.schema.entity(old)
+        draft = update_draft(entity, old, values, self.context)
+        if draft.values or draft.problems:
+            self.require_scope(entity, old, "edit")
+        if draft.changes("owner_id"):
+            self.require_scope(entity, old, "assign")
+        return draft
+
+    def plan_updates(self, drafts: Sequence[Draft], changes: Changes) -> list[Record]:
+        """Finish the drafts and add the new versions to ``changes``."""
+        self.load_references(drafts, changes)
+        self._finish_all(drafts)
+        return [changes.update(draft) for draft in drafts]
+
+    def _require_unmanaged(self, entity: EntityDef, action: str) -> None:
+        if entity.managed:
+            raise AccessDenied(action=action, entity=entity.name)
+
+    def require_scope(self, entity: EntityDef, record: Record, action: str) -> None:
+        """Raise AccessDenied where the actor may see a record but not do this."""
+        self._require_unmanaged(entity, action)
+        self.decisions.require(entity, action)
+        if not self.decisions.covers(entity, record, action):
+            raise AccessDenied(action=action, entity=entity.name, id=record.id)
+
+    def load_current(
+        self, records: Sequence[Record], *, deleted: bool = False
+    ) -> list[Record]:
+        """Return the stored versions, locked, one statement per entity.
+
+        Raises NotFound for what the actor may not see, StaleRecord where a stored
+        version is not the one at hand.
+        """
+        loaded = self._load_locked(records)
+        result = []
+        for record in records:
+            entity = self.schema.entity(record)
+            stored = loaded.get((entity.name, record.id))
+            stored = self.require_visible(entity, record.id, stored, deleted=deleted)
+            if stored.version != record.version:
+                raise StaleRecord(
+                    entity=entity.name, id=record.id, expected=record.version
+                )
+            result.append(stored)
+        return result
+
+    def _load_locked(self, records: Iterable[Record]) -> dict[tuple[str, UUID], Record]:
+        wanted: dict[str, list[UUID]] = {}
+        for record in records:
+            name = self.schema.entity(record).name
+            wanted.setdefault(name, []).append(record.id)
+        return {
+            (name, identity): record
+            for name, ids in sorted(wanted.items())
+            for identity, record in self.transaction.load(
+                self.schema.entity(name), sorted(set(ids)), lock=True
+            ).items()
+        }
+
+    # -- delete, restore, purge --------------------------------------------------------
+
+    def delete(self, record: Record) -> None:
+        """Delete a record softly: it can be restored, its unique values are free.
+
+        Raises StaleRecord, NotFound, AccessDenied (REC-05).
+        """
+        self.perform("delete", [record], lambda: self._delete([record]))
+
+    def delete_many(self, records: Iterable[Record]) -> None:
+        """Delete many records softly, all or none."""
+        batch = list(records)
+        self.perform("delete_many", batch, lambda: self._delete(batch))
+
+    def _delete(self, records: Sequence[Record]) -> None:
+        changes = self.changes()
+        for stored in self.load_current(records):
+            entity = self.schema.entity(stored)
+            self.require_scope(entity, stored, "delete")
+            draft = Draft(entity, self.context, stored, {})
+            changes.update(
+                draft,
+                "deleted",
+                deleted_at=self.context.now,
+                deleted_by=self.actor.id,
+            )
+        self.apply(changes)
+
+    def restore(self, record: R) -> R:
+        """Bring a deleted record back; its unique values are claimed again (REC-05).
+
+        Raises UniqueViolation where another record took one meanwhile.
+        """
+        return self.perform("restore", [record], lambda: self._restore(record))
+
+    def _restore(self, record: R) -> R:
+        entity = self.schema.entity(record)
+        (stored,) = self.load_current([record], deleted=True)
+        self.require_scope(entity, stored, "restore")
+        if stored.deleted_at is None:
+            return cast(R, stored)
+        changes = self.changes()
+        draft = Draft(entity, self.context, stored, {})
+        self.load_references([draft], changes, everything=True, strict=False)
+        restored = changes.update(draft, "restored", deleted_at=None, deleted_by=None)
+        self.apply(changes)
+        return cast(R, restored)
+
+    def purge(self, record: Record) -> None:
+        """Remove a soft-deleted record for good; only with the right to purge."""
+        self.perform("purge", [record], lambda: self._purge(record))
+
+    def _purge(self, record: Record) -> None:
+        entity = self.schema.entity(record)
+        self.decisions.require(entity, "purge")
+        (stored,) = self.load_current([record], deleted=True)
+        self.require_scope(entity, stored, "purge")
+        if stored.deleted_at is None:
+            raise ValidationError.of("deleted_at", "required")
+        changes = self.changes()
+        changes.note_purge(entity, stored)
+        with self._writing():
+            self.transaction.purge(entity, [stored.id])
+        self.apply(changes)
+
+    # -- the one way in which anything is written --------------------------------------
+
+    def changes(self) -> Changes:
+        """Return an empty collection of changes for this unit of work."""
+        return Changes(self.context, self.environment.derivers)
+
+    def load_references(
+        self,
+        drafts: Sequence[Draft],
+        changes: Changes,
+        *,
+        everything: bool = False,
+        strict: bool = True,
+    ) -> None:
+        """Load what the drafts refer to, one statement per entity, and check it.
+
+        A reference to a record that the actor may not see is refused like one to no
+        record at all. ``everything`` loads what the unchanged fields refer to as well.
+        """
+        wanted = [
+            (draft, field, ref)
+            for draft in drafts
+            for field in draft.entity.references
+            for ref in references_in(field, _value(draft, field, everything))
+        ]
+        derived = [
+            (draft, field, ref)
+            for draft in drafts
+            if draft.old is not None and draft.entity.name in changes.derivers
+            for field in draft.entity.references
+            for ref in references_in(
+                field, draft.entity.value_of(draft.old, field.name)
+            )
+        ]
+        self._load_into(changes, {ref for _, _, ref in (*wanted, *derived)})
+        for draft, field, ref in wanted if strict else ():
+            self._check_reference(draft, field, ref, changes)
+
+    def _load_into(self, changes: Changes, refs: set[Ref]) -> None:
+        by_entity: dict[str, set[UUID]] = {}
+        for ref in refs:
+            if ref.entity != "user" and ref.entity in self.schema.entities:
+                by_entity.setdefault(ref.entity, set()).add(ref.id)
+        for name, ids in sorted(by_entity.items()):
+            missing = [i for i in sorted(ids) if (name, i) not in changes.references]
+            if missing:
+                entity = self.schema.entity(name)
+                for identity, record in self.transaction.load(entity, missing).items():
+                    changes.references[name, identity] = record
+
+    def _check_reference(
+        self, draft: Draft, field: FieldDef, ref: Ref, changes: Changes
+    ) -> None:
+        if ref.entity == "user":
+            known = self.context.organisation.users.get(ref.id)
+            if known is None:
+                draft.refuse(field.name, "not_found")
+            elif field.name == "owner_id" and not (
+                self.context.organisation.is_active(ref.id)
+            ):
+                draft.refuse(field.name, "unknown_user")
+            return
+        target = self.schema.entities.get(ref.entity)
+        record = changes.references.get((ref.entity, ref.id))
+        if target is None or not self.visible(target, record):
+            draft.refuse(field.name, "not_found")
+
+    def apply(self, changes: Changes) -> None:
+        """Write everything that a verb decided, in one batch.
+
+        Raises UniqueViolation before anything else is written.
+        """
+        self._claim(changes)
+        with self._writing():
+            for name, insertions in changes.insertions.items():
+                self.transaction.insert(self.schema.entity(name), insertions)
+            for name, updates in changes.updates.items():
+                self.transaction.update(self.schema.entity(name), updates)
+            if changes.history or changes.events:
+                self.transaction.append(changes.history, changes.events)
+            if "user" in changes.insertions or "user" in changes.updates:
+                self._reorganise()
+        self.events.extend(changes.events)
+
+    def _claim(self, changes: Changes) -> None:
+        doubled = _doubled(changes.claims)
+        if doubled is not None:
+            raise self._unique_violation(doubled)
+        if changes.releases:
+            with self._writing():
+                self.transaction.release(changes.releases)
+        if not changes.claims:
+            return
+        with self._writing():
+            taken = self.transaction.claim(changes.claims)
+            if taken:
+                self.transaction.release(changes.claims)
+                self.transaction.claim(changes.releases)
+        if taken:
+            raise self._unique_violation(taken[0])
+
+    def _unique_violation(self, claim: Claim) -> UniqueViolation:
+        name, _, field = claim.scope.partition(".")
+        entity = self.schema.entity(name)
+        holder = self.transaction.load(entity, [claim.record_id]).get(claim.record_id)
+        details: dict[str, Any] = {"entity": name, "field": field}
+        if self.visible(entity, holder):
+            details["existing_id"] = claim.record_id
+        return UniqueViolation([Problem(field, "unique")], **details)
+
+    def holder_of(self, scope: str, key: str) -> Record | None:
+        """Return the record that holds a unique value, visible or not, none if free."""
+        held = self.transaction.holders([(scope, key)])
+        if not held:
+            return None
+        entity = self.schema.entity(scope.partition(".")[0])
+        return self.transaction.load(entity, (held[0].record_id,)).get(
+            held[0].record_id
+        )
+
+    def _reorganise(self) -> None:
+        """Mark the organisation as changed and use the new one from now on."""
+        self.transaction.next_numbers(ORGANISATION_SEQUENCE, 1)
+        users = self.environment.read_organisation(self.transaction)
+        self.context = attrs.evolve(self.context, organisation=users)
+        self.decisions = self.context.decisions
+
+
+def _numbered(problems: Iterable[Problem], row: int, rows: int) -> Iterable[Problem]:
+    if rows == 1:
+        return problems
+    return [Problem(p.field, p.reason, {**p.details, "row": row}) for p in problems]
+
+
+def _doubled(claims: Sequence[Claim]) -> Claim | None:
+    """Return a claim that two records of the same batch make."""
+    seen: dict[tuple[str, str], Claim] = {}
+    for claim in claims:
+        other = seen.setdefault((claim.scope, claim.key), claim)
+        if other.record_id != claim.record_id:
+            return claim
+    return None
+
+
+def _value(draft: Draft, field: FieldDef, everything: bool) -> Any:
+    return draft[field.name] if everything else draft.values.get(field.name)
+
+
+def references_in(field: FieldDef, value: Any) -> Iterable[Ref]:
+    """Return the typed references that a field's value makes."""
+    if value is None:
+        return ()
+    kind = field.type
+    if isinstance(kind, Reference):
+        return (Ref(kind.entity, value),)
+    if isinstance(kind, AnyReference):
+        return (value,)
+    if isinstance(kind, ListOf) and isinstance(kind.item, Reference):
+        return tuple(Ref(kind.item.entity, item) for item in value)
+    return ()
+
+
+_NO_VALUES: Mapping[str, Any] = {}

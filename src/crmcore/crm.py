@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar
 from uuid import UUID
 
-from crmcore import activities, exchange, leads, parties, sales
+from crmcore import activities, exchange, leads, parties, reporting, sales
 from crmcore.access import AccessPolicy, Actor, User
 from crmcore.errors import ValidationError
 from crmcore.ports import (
@@ -49,6 +49,7 @@ STANDARD_AREAS = (
     activities.AREA,
     sales.AREA,
     exchange.AREA,
+    reporting.AREA,
 )
 
 

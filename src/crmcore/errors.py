@@ -86,6 +86,12 @@ REASONS: dict[str, str] = {
     "unknown_user": "is not the name of an active user",
     "unreadable": "cannot be read: {problem}",
     "name_incomplete": "a person needs a first and a last name",
+    "stage_inactive": "the stage is no longer used",
+    "same_stage": "it is in this stage already",
+    "stage_order": "this stage does not follow",
+    "missing_fields": "these fields are missing: {missing}",
+    "not_closed": "it is not closed",
+    "not_convertible": "leads in this status are not converted",
     "unit_section": "can only be set for an organisation",
     "unit_section_filled": "cannot change while the organisation fields are filled",
 }
@@ -250,10 +256,22 @@ class AlreadyConverted(CRMError):
 
 
 class TransitionRefused(CRMError):
-    """A state cannot be entered; ``details`` says which guard or field is in the way."""
+    """A state cannot be entered.
+
+    ``details`` holds ``source``, ``target``, the reason key of :data:`REASONS` and,
+    where fields are missing, their names under ``missing``.
+    """
 
     code = "workflow.transition_refused"
     template = "The step from {source} to {target} is refused: {problem}"
+
+    def message(self, locale: str | None = None) -> str:
+        """Return what stands in the way in words, in the language of ``locale``."""
+        chosen = locale or self.locale
+        missing = ", ".join(self.details.get("missing", ()))
+        problem = translate(REASONS[self.details["reason"]], chosen, missing=missing)
+        values = {**self.details, "problem": problem}
+        return translate(self.template, chosen, **values)
 
 
 class OperationConflict(CRMError):

@@ -26,6 +26,16 @@ class Organisation:
         """Make the organisation of some users."""
         return cls({user.id: user for user in users}, version)
 
+    def with_users(self, changed: Iterable[User], version: int) -> Organisation:
+        """Return the organisation after some users were written; deleted ones leave."""
+        users = dict(self.users)
+        for user in changed:
+            if user.deleted_at is None:
+                users[user.id] = user
+            else:
+                users.pop(user.id, None)
+        return Organisation(users, version)
+
     @cached_property
     def _by_username(self) -> dict[str, User]:
         return {identity_key(u.username): u for u in self.users.values() if u.username}

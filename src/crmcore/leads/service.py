@@ -111,8 +111,7 @@ class LeadService:
             raise TransitionRefused(
                 source=lead.status,
                 target="converted",
-                problem="leads in this status are not converted",
-                guard="convert_from",
+                reason="not_convertible",
             )
 
     def _resolve_account(

@@ -163,6 +163,11 @@ class EntityDef:
         return tuple(f for f in self.fields.values() if f.searchable and f.type.textual)
 
     @cached_property
+    def required_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields that must be filled."""
+        return tuple(f for f in self.fields.values() if f.required)
+
+    @cached_property
     def unique_fields(self) -> tuple[FieldDef, ...]:
         """Return the fields whose values are claimed."""
         return tuple(f for f in self.fields.values() if f.unique)

@@ -107,9 +107,8 @@ class SalesService:
         if opportunity.stage_category not in ("won", "lost"):
             raise TransitionRefused(
                 source=opportunity.stage,
-                target="",
-                problem="it is not closed",
-                guard="closed",
+                target=opportunity.last_open_stage,
+                reason="not_closed",
             )
         pipeline = self.pipeline_of(opportunity)
         last = opportunity.last_open_stage

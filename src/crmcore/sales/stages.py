@@ -160,21 +160,21 @@ def _check_step(
     stage: Stage,
     settings: SalesSettings,
 ) -> None:
-    problem = None
+    reason = None
     if not stage.active:
-        problem = "the stage is no longer used"
+        reason = "stage_inactive"
     elif current is not None and stage.key == current.key:
-        problem = "it is in this stage already"
+        reason = "same_stage"
     elif (
         settings.stage_order == "as_defined"
         and current is not None
         and current.allowed_next is not None
         and stage.key not in current.allowed_next
     ):
-        problem = "this stage does not follow"
-    if problem is not None:
+        reason = "stage_order"
+    if reason is not None:
         raise TransitionRefused(
-            source=opportunity.stage, target=stage.key, problem=problem, guard="order"
+            source=opportunity.stage, target=stage.key, reason=reason
         )
 
 
@@ -194,7 +194,6 @@ def _check_filled(
         raise TransitionRefused(
             source=opportunity.stage,
             target=stage.key,
-            problem=f"missing: {', '.join(missing)}",
-            guard="requirements",
+            reason="missing_fields",
             missing=missing,
         )

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
+import attrs
+
 from crmcore.access import Actor, Decisions, User
 from crmcore.criteria import Binder, Bound, BoundAnd, Criteria, F
-from crmcore.errors import NotFound
+from crmcore.errors import CRMError, NotFound
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.storage import Event, Transaction
 from crmcore.unit.context import Context
@@ -41,6 +43,7 @@ class UnitBase:
         self._depth = 0
         self._failure: BaseException | None = None
         self._binder = Binder(context.schema, context.conventions, context.now)
+        self._trusted = attrs.evolve(self._binder, trusted=True)
 
     @property
     def schema(self) -> Schema:
@@ -66,14 +69,10 @@ class UnitBase:
 
     def _scope(self, entity: EntityDef, action: str) -> Bound:
         scope = self.decisions.scope(entity, action)
-        return self._system_binder.criteria(entity, scope)
+        return self._trusted.criteria(entity, scope)
 
     def _live(self, entity: EntityDef) -> Bound:
-        return self._system_binder.criteria(entity, F.deleted_at.is_null())
-
-    @property
-    def _system_binder(self) -> Binder:
-        return self._binder
+        return self._trusted.criteria(entity, F.deleted_at.is_null())
 
     def decisions_of(self, who: Actor | User | UUID | str) -> Decisions:
         """Return what somebody else may do."""
@@ -131,6 +130,9 @@ class UnitBase:
         try:
             self.transaction.begin_writing()
             return work()
+        except CRMError as error:
+            error.locale = self.context.conventions.locale
+            raise
         finally:
             self._depth -= 1
 

@@ -67,13 +67,14 @@ EntityRule = Callable[[Draft], None]
 
 
 def _coerced(draft: Draft, field: FieldDef, value: Any) -> Any:
+    kind = field.type
     try:
-        result = field.type.coerce(value, draft.context.conventions)
+        result = kind.coerce(value, draft.context.conventions)
     except Refused as refused:
         draft.refuse(field.name, refused.reason, **refused.details)
         return None
-    if isinstance(field.type, Choice) and result is not None:
-        option = field.type.picklist.by_key[result]
+    if isinstance(kind, Choice) and result is not None:
+        option = kind.picklist.by_key[result]
         if not option.active and not _is_stored(draft, field, result):
             draft.refuse(field.name, "inactive_option", value=result)
     return result
@@ -90,28 +91,40 @@ def new_draft(
 ) -> Draft:
     """Return the draft of a new record; ``given`` adds to the record's own values."""
     draft = Draft(entity, context, None, {})
-    if record.id is not UNSAVED and (record.id != UNSAVED or record.version):
-        draft.refuse("id", "read_only")
     _refuse_unknown(draft, given)
     _refuse_unknown(draft, record.custom)
-    for field in entity.fields.values():
-        if field.system:
-            if field.name not in ("id", "version") and getattr(record, field.name):
-                draft.refuse(field.name, "read_only")
-            continue
-        value = _given_value(record, field, given)
-        if value is not None:
+    _refuse_envelope(draft, record)
+    values = draft.values
+    for name, field in entity.input_fields.items():
+        if name in given:
+            value = given[name]
+        elif field.custom:
+            value = record.custom.get(name, field.default)
+        else:
+            value = getattr(record, name)
+        # A declared default needs no check, and most fields of most records are empty.
+        if value is not None and value is not field.default:
             value = _coerced(draft, field, value)
-        draft.values[field.name] = value
+        values[name] = value
     return draft
 
 
-def _given_value(record: Record, field: FieldDef, given: Mapping[str, Any]) -> Any:
-    if field.name in given:
-        return given[field.name]
-    if field.custom:
-        return record.custom.get(field.name, field.default)
-    return getattr(record, field.name)
+def _refuse_envelope(draft: Draft, record: Record) -> None:
+    if record.version or record.id != UNSAVED:
+        draft.refuse("id", "read_only")
+    for name in _STAMPS:
+        if getattr(record, name) is not None:
+            draft.refuse(name, "read_only")
+
+
+_STAMPS = (
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "deleted_at",
+    "deleted_by",
+)
 
 
 def _refuse_unknown(draft: Draft, given: Iterable[str]) -> None:
@@ -149,9 +162,17 @@ def finish(draft: Draft, rules: Iterable[EntityRule]) -> None:
     """
     for rule in rules:
         rule(draft)
-    refused = {problem.field for problem in draft.problems}
-    for name, value in draft.values.items():
-        if value is None and draft.entity.fields[name].required and name not in refused:
+    for field in draft.entity.required_fields:
+        name = field.name
+        if (
+            name in draft.values
+            and draft.values[name] is None
+            and not _refused(draft, name)
+        ):
             draft.refuse(name, "required")
     if draft.problems:
         raise ValidationError(draft.problems)
+
+
+def _refused(draft: Draft, name: str) -> bool:
+    return any(problem.field == name for problem in draft.problems)

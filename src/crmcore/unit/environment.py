@@ -71,9 +71,15 @@ class Environment:
             self._organisations[tenant] = known
         return known
 
-    def read_organisation(self, transaction: Transaction) -> Organisation:
+    def read_organisation(self, transaction: Transaction, version: int) -> Organisation:
         """Return the organisation with the uncommitted changes of a unit of work."""
-        return Organisation.of(self._users(transaction), version=-1)
+        return Organisation.of(self._users(transaction), version)
+
+    def remember_organisation(self, tenant: str, organisation: Organisation) -> None:
+        """Keep the organisation that a unit of work has just committed."""
+        known = self._organisations.get(tenant)
+        if known is None or known.version < organisation.version:
+            self._organisations[tenant] = organisation
 
     def _users(self, transaction: Transaction) -> Iterable[User]:
         entity = self.schema.entity(User)

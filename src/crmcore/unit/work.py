@@ -97,6 +97,7 @@ def unit_of_work(
         error.locale = locale
         raise
     if within is None:
+        environment.remember_organisation(tenant, unit.context.organisation)
         environment.publish(unit.events)
 
 

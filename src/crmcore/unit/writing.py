@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 
+from crmcore.access import User
 from crmcore.errors import (
     AccessDenied,
     Problem,
@@ -367,8 +368,7 @@ class WritingVerbs(ReadingVerbs):
                 self.transaction.update(self.schema.entity(name), updates)
             if changes.history or changes.events:
                 self.transaction.append(changes.history, changes.events)
-            if "user" in changes.insertions or "user" in changes.updates:
-                self._reorganise()
+            self._reorganise(changes)
         self.events.extend(changes.events)
 
     def _claim(self, changes: Changes) -> None:
@@ -407,11 +407,20 @@ class WritingVerbs(ReadingVerbs):
             held[0].record_id
         )
 
-    def _reorganise(self) -> None:
-        """Mark the organisation as changed and use the new one from now on."""
-        self.transaction.next_numbers(ORGANISATION_SEQUENCE, 1)
-        users = self.environment.read_organisation(self.transaction)
-        self.context = attrs.evolve(self.context, organisation=users)
+    def _reorganise(self, changes: Changes) -> None:
+        """Use the organisation with the users just written from now on."""
+        users = [i.record for i in changes.insertions.get("user", ())]
+        users += [u.new for u in changes.updates.get("user", ())]
+        if not users:
+            return
+        version = self.transaction.next_numbers(ORGANISATION_SEQUENCE, 1)
+        known = self.context.organisation
+        if known.version == version - 1:
+            written = [user for user in users if isinstance(user, User)]
+            organisation = known.with_users(written, version)
+        else:
+            organisation = self.environment.read_organisation(self.transaction, version)
+        self.context = attrs.evolve(self.context, organisation=organisation)
         self.decisions = self.context.decisions
 
 

@@ -16,7 +16,7 @@ from crmcore.criteria import (
     last_days,
     next_days,
 )
-from crmcore.crm import CRM
+from crmcore.crm import CRM, installed_areas
 from crmcore.errors import (
     AccessDenied,
     AlreadyConverted,
@@ -112,6 +112,7 @@ __all__ = [
     "count",
     "entity",
     "fields",
+    "installed_areas",
     "last_days",
     "next_days",
 ]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import reduce
-from importlib.metadata import entry_points
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -25,10 +24,11 @@ from crmcore.records import Conventions, FieldDef, Record, Schema
 from crmcore.session import Session
 from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
+from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
 from crmcore.unit.user_rules import check_manager, check_profile
 
-__all__ = ["CRM"]
+__all__ = ["CRM", "installed_areas"]
 
 T = TypeVar("T")
 
@@ -170,12 +170,17 @@ class CRM:
         Conflicts with concurrent work are retried a bounded number of times; with an
         ``operation_key`` lost connections are as well. Returns what ``work`` returns.
         """
+        attempts = Attempts(exactly_once=operation_key is not None)
 
         def once() -> T:
             with self.session(actor, operation_key=operation_key) as session:
                 return work(session)
 
-        return self.store.retrying(once, self._environment.randomness)
+        return attempts.finish(
+            lambda: self.store.retrying(
+                lambda: attempts.attempt(once), self._environment.randomness
+            )
+        )
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have ``subscriber(event)`` called after each commit; returns the way out.
@@ -236,6 +241,8 @@ def _check_operation_key(key: object) -> None:
 
 def installed_areas() -> tuple[Area, ...]:
     """Return the areas that installed packages offer (entry point crmcore.areas)."""
+    from importlib.metadata import entry_points
+
     found = entry_points(group="crmcore.areas")
     return tuple(point.load() for point in sorted(found, key=lambda p: p.name))
 

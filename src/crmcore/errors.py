@@ -120,7 +120,7 @@ class CRMError(Exception):
 
     code: ClassVar[str] = "crm.error"
     template: ClassVar[str] = "The operation failed."
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
     def __init__(self, **details: Any) -> None:
         super().__init__()

@@ -5,12 +5,13 @@ Lists and single records are answered by the same scope, so they cannot disagree
 
 from __future__ import annotations
 
+from functools import cached_property
 from uuid import UUID
 
 import attrs
 
 from crmcore.access.organisation import Organisation
-from crmcore.access.policy import AccessPolicy, Actor
+from crmcore.access.policy import AccessPolicy, Actor, Profile
 from crmcore.criteria import Criteria, Everything, F
 from crmcore.errors import AccessDenied
 from crmcore.records import EntityDef, Record
@@ -45,7 +46,7 @@ class Explanation:
         return f"{'allowed' if self.allowed else 'denied'}: {causes}"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Decisions:
     """Answers what one actor may do."""
 
@@ -53,11 +54,24 @@ class Decisions:
     policy: AccessPolicy
     organisation: Organisation
 
+    @cached_property
+    def _profile(self) -> Profile | None:
+        user = self.actor.user
+        return self.policy.profile(user.profile) if user else None
+
+    @cached_property
+    def _tree(self) -> frozenset[UUID]:
+        """Hold the actor and everybody below."""
+        user = self.actor.user
+        if user is None:
+            return frozenset()
+        return self.organisation.subordinates(user.id) | {user.id}
+
     def allows(self, entity: EntityDef, action: str) -> bool:
         """Tell whether the actor's profile allows the action on the entity at all."""
         if self.actor.user is None:
             return True
-        profile = self.policy.profile(self.actor.user.profile)
+        profile = self._profile
         return profile is not None and profile.allows(entity.name, action)
 
     def require(self, entity: EntityDef, action: str) -> None:
@@ -69,8 +83,7 @@ class Decisions:
         """Tell whether ownership does not matter for this actor and action."""
         if self.actor.user is None:
             return True
-        profile = self.policy.profile(self.actor.user.profile)
-        if profile is not None and profile.sees_all:
+        if self._profile is not None and self._profile.sees_all:
             return True
         default = self.policy.default_access.get(entity.name, "private")
         return default == "edit" or (default == "read" and action == "read")
@@ -82,7 +95,7 @@ class Decisions:
             return frozenset()
         if action in _EDITING and self.policy.hierarchy_access == "read":
             return frozenset({user.id})
-        return self.organisation.subordinates(user.id) | {user.id}
+        return self._tree
 
     def scope(self, entity: EntityDef, action: str = "read") -> Criteria:
         """Return the condition that a record must meet for the actor (ACC-10)."""
@@ -112,7 +125,7 @@ class Decisions:
             return [Cause("system")]
         if not self.allows(entity, action):
             return [Cause("profile_denies", (user.profile or "no profile",))]
-        profile = self.policy.profile(user.profile)
+        profile = self._profile
         causes = []
         if profile is not None and profile.sees_all:
             causes.append(Cause("profile_sees_all", (profile.name,)))

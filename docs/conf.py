@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version as version_of
+
+# Importing the SQL store makes alembic list its plugins.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 project = "crmcore"
 author = "The crmcore authors"

@@ -35,6 +35,7 @@ from crmcore.errors import (
     StoreUnavailable,
     TransitionRefused,
     UniqueViolation,
+    UnknownActor,
     ValidationError,
 )
 from crmcore.leads import ConversionSettings, Create, Lead, Skip, Use
@@ -106,6 +107,7 @@ __all__ = [
     "Total",
     "TransitionRefused",
     "UniqueViolation",
+    "UnknownActor",
     "Use",
     "User",
     "ValidationError",

@@ -88,7 +88,7 @@ class CRM:
             conventions=conventions or Conventions(),
             policy=policy or AccessPolicy(),
             areas=rooms,
-            settings={type(item): item for item in settings},
+            settings=_settings(settings),
             cross_visibility_hits=cross_visibility_hits,
         )
         self._tenant = DEFAULT_TENANT
@@ -174,6 +174,7 @@ class CRM:
 
         def once() -> T:
             with self.session(actor, operation_key=operation_key) as session:
+                attempts.begin(session)
                 return work(session)
 
         return attempts.finish(
@@ -224,6 +225,15 @@ class CRM:
     def close(self) -> None:
         """Give all connections of the store back."""
         self.store.close()
+
+
+def _settings(given: Iterable[object]) -> dict[type[Any], Any]:
+    items = tuple(given)
+    by_type = {type(item): item for item in items}
+    if len(by_type) != len(items):
+        msg = "two settings of one type were given"
+        raise ValueError(msg)
+    return by_type
 
 
 def _is_tenant_name(name: object) -> bool:

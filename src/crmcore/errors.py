@@ -8,6 +8,7 @@
     │   ├── DuplicateFound                a likely duplicate stops the operation
     │   └── ImportRejected                a file that cannot be imported at all
     ├── AccessDenied (PermissionError)
+    │   └── UnknownActor                  nobody active of this name
     ├── NotFound (LookupError)            absent, or invisible to the actor
     ├── Conflict                          try the whole unit of work again
     │   └── StaleRecord                   somebody changed the record meanwhile
@@ -38,6 +39,8 @@ from crmcore.i18n import translate
 REASONS: dict[str, str] = {
     "required": "is required",
     "unknown_field": "is not a field of {entity}",
+    "unknown_entity": "{value} is not an entity of this set-up",
+    "field_exists": "is already a field of {entity}",
     "read_only": "cannot be set",
     "not_text": "must be text",
     "null_character": "must not contain the character NUL",
@@ -129,13 +132,26 @@ class CRMError(Exception):
 
     def message(self, locale: str | None = None) -> str:
         """Return what happened in words, in the language of ``locale``."""
-        return translate(self.template, locale or self.locale, **self.details)
+        chosen = locale or self.locale
+        return translate(self.template, chosen, **_worded(self.details, chosen))
 
     def __str__(self) -> str:
         return self.message()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.details, self.locale)
+
+
+def _worded(details: Mapping[str, Any], locale: str) -> dict[str, Any]:
+    """Return details with the keys of entities and actions as words."""
+    worded = dict(details)
+    for name in ("entity", "action"):
+        key = details.get(name)
+        if isinstance(key, str):
+            words = key.replace("_", " ")
+            label = translate(words.capitalize(), locale)
+            worded[name] = words if label == words.capitalize() else label
+    return worded
 
 
 def _rebuild(kind: type[CRMError], details: dict[str, Any], locale: str) -> CRMError:
@@ -220,6 +236,13 @@ class AccessDenied(CRMError, PermissionError):
 
     code = "access.denied"
     template = "You may not {action} {entity}."
+
+
+class UnknownActor(AccessDenied):
+    """Nobody acts: the user is unknown, pending or inactive (ACC-01)."""
+
+    code = "access.unknown_actor"
+    template = "There is no active user of this name."
 
 
 class NotFound(CRMError, LookupError):

@@ -70,7 +70,10 @@ class Pool:
     def give_back(self, taken: PoolProxiedConnection) -> None:
         """Return a connection that is outside any transaction."""
         taken.info["crmcore_used"] = time.monotonic()
-        self.dialect.restore(taken.dbapi_connection, owned=self.owned)
+        try:
+            self.dialect.restore(taken.dbapi_connection, owned=self.owned)
+        except self.dialect.driver_error:
+            taken.invalidate()  # broke since the last statement
         taken.close()
 
     def drop(self, taken: PoolProxiedConnection, *, server_lost: bool) -> None:

@@ -26,6 +26,8 @@ __all__ = ["Keys", "stored_key"]
 
 #: Keys looked up by one statement, where the server is asked for several at once.
 KEYS_AT_ONCE = 200
+#: So many records share a key, on average, before each key is looked up by itself.
+FEW_HOLDERS = 5
 #: Stands for the column ``key``, in lists of values.
 KEY_COLUMN = columns_of(FieldDef(name="key", type=Text(), label="Key"))[0]
 
@@ -92,23 +94,56 @@ class Keys:
 
     def match(self, entity: str, keys: Collection[str], limit: int) -> list[MatchHit]:
         """Return records that share a key, ``limit`` per key at most."""
-        hits = []
-        for several in self._portions(list(dict.fromkeys(keys))):
-            originals = {stored_key(key): key for key in several}
-            size = len(originals)
+        originals = {stored_key(key): key for key in keys}
+        most = FEW_HOLDERS * len(originals) + 1_000
+        rows = self._sharing(entity, list(originals), most)
+        if len(rows) >= most:
+            # Some keys are shared by crowds: ask for the first few of each.
+            rows = self._first_of_each(entity, list(originals), limit)
+        holders: dict[str, list[UUID]] = {}
+        for stored, identity in rows:
+            holders.setdefault(stored, []).append(self._dialect.uuid_from(identity))
+        return [
+            MatchHit(key, identity)
+            for stored, key in originals.items()
+            for identity in sorted(holders.get(stored, ()))[:limit]
+        ]
+
+    def _sharing(self, entity: str, keys: list[str], most: int) -> list[Any]:
+        if not keys:
+            return []
+        table = self.tables.match_key
+        kind, values = self._dialect.in_values(KEY_COLUMN, keys, walking=False)
+
+        def build(slots: Slots) -> sa.Select[Any]:
+            tenant, of_entity = slots.take(), slots.take()
+            listed: list[Any] = slots.take_many(len(values))
+            return (
+                sa.select(table.c.key, table.c.record_id)
+                .where(
+                    table.c.tenant == tenant,
+                    table.c.entity == of_entity,
+                    self._dialect.in_list(table.c.key, kind, listed, KEY_COLUMN),
+                )
+                .limit(slots.take(sa.Integer()))
+            )
+
+        statement = self.statements.get(("key.sharing", kind), build, one_shot=True)
+        arguments = statement.arguments([self.tenant, entity, *values, most])
+        return self.link.fetch(statement, arguments)
+
+    def _first_of_each(self, entity: str, keys: list[str], limit: int) -> list[Any]:
+        rows: list[Any] = []
+        for several in self._portions(keys):
+            size = len(several)
             statement = self.statements.get(
-                ("match", size), partial(self._matching, size=size)
+                ("key.first", size), partial(self._first, size=size)
             )
             values: list[Any] = []
-            for stored in originals:
+            for stored in several:
                 values += (stored, self.tenant, entity, stored, limit)
-            for stored, identity in self.link.fetch(
-                statement, statement.arguments(values)
-            ):
-                hits.append(
-                    MatchHit(originals[stored], self._dialect.uuid_from(identity))
-                )
-        return hits
+            rows += self.link.fetch(statement, statement.arguments(values))
+        return rows
 
     def _portions(self, keys: list[str]) -> Iterator[list[str]]:
         # Without round trips to a server, one key at a time is the fastest.
@@ -116,11 +151,11 @@ class Keys:
         for start in range(0, len(keys), size):
             yield keys[start : start + size]
 
-    def _matching(self, slots: Slots, size: int) -> Any:
-        each = [self._matching_one(slots) for _ in range(size)]
+    def _first(self, slots: Slots, size: int) -> Any:
+        each = [self._first_one(slots) for _ in range(size)]
         return each[0] if size == 1 else sa.union_all(*each)
 
-    def _matching_one(self, slots: Slots) -> sa.Select[Any]:
+    def _first_one(self, slots: Slots) -> sa.Select[Any]:
         table = self.tables.match_key.alias()
         key = slots.take(sa.String())
         return (

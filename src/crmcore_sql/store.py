@@ -34,7 +34,7 @@ __all__ = ["SQLStore"]
 T = TypeVar("T")
 
 #: How often a unit of work is tried, and the longest wait between two tries, seconds.
-ATTEMPTS, FIRST_WAIT, LONGEST_WAIT = 8, 0.02, 1.0
+ATTEMPTS, FIRST_WAIT, LONGEST_WAIT = 16, 0.02, 1.0
 
 _SYNCHRONOUS = {"NORMAL", "FULL"}
 

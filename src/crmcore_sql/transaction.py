@@ -217,13 +217,20 @@ class SQLTransaction:
         batch: list[Update],
     ) -> None:
         columns = _columns_of(entity, names)
+        refolds = _refolds(entity, names)
+        if refolds:
+            columns.append("folded")
         statement = mapping.statements.get(
-            ("update", names), lambda slots: _updating(mapping, columns, slots)
+            ("update", names, refolds), lambda slots: _updating(mapping, columns, slots)
         )
-        rows = [
-            statement.arguments(self._update_values(entity, mapping, names, each))
-            for each in batch
-        ]
+        rows = []
+        for each in batch:
+            values = self._update_values(entity, mapping, names, each)
+            if refolds:
+                values.append(folded_text(entity, each.new))
+            old = each.old
+            values += (self._tenant, self._dialect.uuid(old.id), old.version)
+            rows.append(statement.arguments(values))
         met = self._link.update_each(statement, rows)
         for each, hits in zip(batch, met, strict=True):
             if hits != 1:
@@ -245,9 +252,6 @@ class SQLTransaction:
                 values.append(custom_text(entity, each.new.custom))
             else:
                 values += parts[name](each.new)
-        values.append(folded_text(entity, each.new))
-        old = each.old
-        values += (self._tenant, self._dialect.uuid(old.id), old.version)
         return values
 
     def _update_keys(self, entity: EntityDef, batch: Sequence[Update]) -> None:
@@ -354,7 +358,12 @@ def _columns_of(entity: EntityDef, names: tuple[str, ...]) -> list[str]:
             columns.append(name)
         else:
             columns += [column.name for column in entity.columns_by_field[name]]
-    return [*columns, "folded"]
+    return columns
+
+
+def _refolds(entity: EntityDef, names: tuple[str, ...]) -> bool:
+    """Return whether a change of the fields may change what is searched in."""
+    return "custom" in names or any(f.name in names for f in entity.searchable_fields)
 
 
 def _updating(mapping: EntityMapping, columns: list[str], slots: Slots) -> sa.Update:

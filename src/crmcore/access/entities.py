@@ -33,4 +33,4 @@ class User(Record):
     language: str | None = fields.text(20)
     timezone: str | None = fields.text(60)
     region: str | None = fields.text(80)
-    external_id: str | None = fields.text(80, unique=True)
+    external_id: str | None = fields.text(80, unique=True, label="External id")

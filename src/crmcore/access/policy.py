@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import attrs
+from attrs.validators import deep_mapping, in_, instance_of
 
 from crmcore.access.entities import User
 
@@ -30,9 +31,16 @@ class Profile:
     """
 
     name: str
-    actions: Mapping[str, frozenset[str]]
+    actions: Mapping[str, frozenset[str]] = attrs.field()
     sees_all: bool = False
     administers: bool = False
+
+    @actions.validator
+    def _check_actions(self, _: object, actions: Mapping[str, frozenset[str]]) -> None:
+        unknown = {name for names in actions.values() for name in names} - ACTIONS
+        if unknown:
+            msg = f"the profile {self.name} has unknown actions {sorted(unknown)}"
+            raise ValueError(msg)
 
     def allows(self, entity: str, action: str) -> bool:
         """Tell whether the profile allows an action on an entity at all."""
@@ -64,8 +72,14 @@ class AccessPolicy:
     """
 
     profiles: tuple[Profile, ...] = DEFAULT_PROFILES
-    default_access: Mapping[str, str] = _DEFAULT_ACCESS
-    hierarchy_access: str = "edit"
+    default_access: Mapping[str, str] = attrs.field(
+        default=_DEFAULT_ACCESS,
+        validator=deep_mapping(
+            key_validator=instance_of(str),
+            value_validator=in_(("private", "read", "edit")),
+        ),
+    )
+    hierarchy_access: str = attrs.field(default="edit", validator=in_(("edit", "read")))
 
     def profile(self, name: str | None) -> Profile | None:
         """Return a profile by its name."""

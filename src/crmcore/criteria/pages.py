@@ -15,6 +15,8 @@ from crmcore.criteria.bound import BoundSort
 from crmcore.errors import ValidationError
 from crmcore.records import Refused
 from crmcore.records.definitions import custom_part_from_json, custom_part_to_json
+from crmcore.records.text import has_surrogate
+from crmcore.records.types import INT64_MAX
 
 __all__ = ["Cursor", "Page", "Total", "decode_cursor", "encode_cursor", "fingerprint"]
 
@@ -100,12 +102,18 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {
 }
 
 
+def _storable(item: Any) -> bool:
+    if isinstance(item, str):
+        return "\0" not in item and not has_surrogate(item)
+    return not isinstance(item, int) or abs(item) <= INT64_MAX
+
+
 def _stored(sort: BoundSort, item: Any) -> Any:
     column = sort.target.column
     if item is None:
         return None
     expected = _PLAIN.get(column.storage)
-    if expected is None or not isinstance(item, expected):
+    if expected is None or not isinstance(item, expected) or not _storable(item):
         raise ValidationError.of("cursor", "malformed")
     try:
         return custom_part_from_json(column, item)

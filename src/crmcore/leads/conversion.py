@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import attrs
+from attrs.validators import in_
 
 from crmcore.leads.entities import Lead
 from crmcore.matching import Match
@@ -120,13 +121,21 @@ class ConversionSettings:
     ``field_map``: per target entity further lead fields and where they go.
     """
 
-    existing_account: str = "fail"
-    on_duplicate: str = "stop"
-    activities: str = "link_all"
-    owner: str = "lead_owner"
+    existing_account: str = attrs.field(
+        default="fail", validator=in_(("fail", "reuse"))
+    )
+    on_duplicate: str = attrs.field(
+        default="stop", validator=in_(("stop", "use_best", "create_anyway"))
+    )
+    activities: str = attrs.field(
+        default="link_all", validator=in_(("link_all", "move", "leave"))
+    )
+    owner: str = attrs.field(
+        default="lead_owner", validator=in_(("lead_owner", "actor"))
+    )
     convert_from: frozenset[str] | None = None
     opportunity_name: str = "{company}"
-    contacts: str = "none"
+    contacts: str = attrs.field(default="none", validator=in_(("none", "link")))
     link_contact_to_account: bool = False
     field_map: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
 

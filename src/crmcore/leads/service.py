@@ -25,6 +25,7 @@ from crmcore.leads.conversion import (
     ConversionSettings,
     Create,
     Obstacle,
+    Skip,
     TargetPlan,
     Use,
     plan_target,
@@ -150,19 +151,31 @@ class LeadService:
         obstacles: list[Obstacle],
     ) -> None:
         """Look for contacts and accounts that are probably the ones to be made."""
-        for entity in ("contact", "account"):
+        for entity in ("account", "contact"):
             choice = choices[entity]
             exists = any(o.entity == entity for o in obstacles)
             if not isinstance(choice, Create) or exists:
                 continue
             matches = self._look_alikes(lead, entity, choice)
-            usable = [m for m in matches if m.readable and m.id is not None]
+            usable = [m for m in matches if self._fits(m, choices["account"], settings)]
             if settings.on_duplicate == "use_best" and usable:
                 best = usable[0].id
                 assert best is not None
                 choices[entity] = Use(best)
             elif matches:
                 obstacles.append(Obstacle("duplicate", entity, matches))
+
+    def _fits(
+        self, match: Match, account: Choice, settings: ConversionSettings
+    ) -> bool:
+        """Tell whether the actor may use a match together with the chosen account."""
+        contact = match.record
+        if not isinstance(contact, Contact):
+            return match.readable
+        if settings.link_contact_to_account or isinstance(account, Skip):
+            return True
+        wanted = account.id if isinstance(account, Use) else None
+        return contact.account_id == wanted
 
     def _look_alikes(
         self, lead: Lead, entity: str, choice: Create
@@ -296,7 +309,7 @@ class LeadService:
         for obstacle in plan.obstacles:
             if obstacle.kind == "account_exists":
                 raise UniqueViolation(
-                    [Problem("account.name", "unique")],
+                    [Problem("name", "unique")],
                     entity="account",
                     field="name",
                     existing_id=obstacle.existing_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +52,10 @@ class KeyDeriver:
         """Yield the keys of ``record``; ``follow`` gives referenced records."""
         raise TypeError(type(self).__name__)
 
+    def depends_on(self, changed: Collection[str]) -> bool:
+        """Tell whether other values of the fields ``changed`` may make other keys."""
+        return True
+
 
 def _texts(record: Record, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield field name and text of each filled field, list items one by one."""
@@ -78,6 +82,13 @@ class PersonKeys(KeyDeriver):
     first_name: str = "first_name"
     company: str | None = None
     company_record: tuple[str, str, str] | None = None
+
+    def depends_on(self, changed: Collection[str]) -> bool:
+        """Tell whether names, addresses, numbers or the company are among them."""
+        reference = self.company_record[0] if self.company_record else None
+        names = (self.last_name, self.first_name, self.company, reference)
+        sources = (*names, *self.emails, *self.phones)
+        return any(name in sources for name in changed)
 
     def derive(self, record: Record, follow: Follow) -> Iterator[MatchKey]:
         """Yield the keys of a person."""
@@ -127,6 +138,11 @@ class CompanyKeys(KeyDeriver):
     emails: tuple[str, ...] = ()
     website: str | None = None
     address: str | None = None
+
+    def depends_on(self, changed: Collection[str]) -> bool:
+        """Tell whether names, addresses or web sites are among them."""
+        names = (self.name, self.former_names, self.website, self.address)
+        return any(name in names or name in self.emails for name in changed)
 
     def derive(self, record: Record, follow: Follow) -> Iterator[MatchKey]:
         """Yield the keys of a company."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from crmcore.records import fold
+from crmcore.records import fold, full_name
 from crmcore.records.contact_types import phone_digits
+from crmcore.records.text import is_east_asian
 
 __all__ = [
     "company_name",
@@ -35,13 +36,13 @@ _FREE_MAIL = frozenset(
 def person_name(last: str | None, first: str | None) -> str | None:
     """Return a full name without case, order and punctuation; None unless both parts.
 
-    A name written without blanks (王小明) counts as full by itself.
+    A name in Chinese, Japanese or Korean script (王小明) is full without a blank.
     """
     words = sorted(w for part in (last, first) if part for w in _words(part))
-    joined = "".join(words)
-    if len(words) > 1 or (len(joined) > 1 and not joined.isascii()):
-        return " ".join(words)
-    return None
+    if words and all(is_east_asian(word) for word in words):
+        joined = full_name(last, first).replace(" ", "")
+        return fold(joined) if len(joined) > 1 else None
+    return " ".join(words) if len(words) > 1 else None
 
 
 def company_name(name: str | None) -> str | None:

@@ -40,7 +40,7 @@ class Account(Record):
     first_name: str | None = fields.text(80)
     number: str | None = fields.text(40)
     code: str | None = fields.text(40, unique=True)
-    external_id: str | None = fields.text(80, unique=True)
+    external_id: str | None = fields.text(80, unique=True, label="External id")
     type: str | None = fields.picklist(picklists.ACCOUNT_TYPE)
     status: str | None = fields.picklist(
         picklists.ACCOUNT_STATUS, default="potential", indexed=True
@@ -87,7 +87,7 @@ class Contact(Record):
     english_name: str | None = fields.text(120)
     salutation: str | None = fields.picklist(picklists.SALUTATION)
     number: str | None = fields.text(40)
-    external_id: str | None = fields.text(80, unique=True)
+    external_id: str | None = fields.text(80, unique=True, label="External id")
     account_id: UUID | None = fields.reference("account")
     lead_id: UUID | None = fields.reference("lead")
     reports_to_id: UUID | None = fields.reference("contact")
@@ -112,7 +112,7 @@ class Contact(Record):
     entry_way: str | None = fields.picklist(picklists.ENTRY_WAY)
     do_not_disturb: bool | None = fields.boolean(default=False)
     do_not_call: bool | None = fields.boolean(default=False)
-    email_opt_out: bool | None = fields.boolean(default=False)
+    email_opt_out: bool | None = fields.boolean(default=False, label="E-mail opt-out")
     latest_activity_at: dt.datetime | None = fields.datetime()
     original_lead_id: UUID | None = fields.reference("lead")
     description: str | None = fields.long_text()

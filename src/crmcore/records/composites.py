@@ -143,7 +143,9 @@ class AddressBlock(FieldType):
     def coerce(self, value: Any, conventions: Conventions) -> Address | None:
         """Return the address with every part cleaned."""
         if isinstance(value, Address):
-            given: Mapping[str, Any] = attrs.asdict(value)
+            given: Mapping[str, Any] = dict(
+                zip(_ADDRESS_PARTS, self.split(value), strict=True)
+            )
         elif isinstance(value, Mapping) and set(value) <= set(_ADDRESS_PARTS):
             given = value
         else:

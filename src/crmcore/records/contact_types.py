@@ -34,7 +34,8 @@ _PLAIN_LOCAL_PART = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 def _normal_email(address: str) -> str | None:
     local, _, domain = address.rpartition("@")
     if len(local) <= 64 and _PLAIN_LOCAL_PART.fullmatch(local):
-        # Many addresses share few domains: each domain is checked once.
+        # Many addresses share few domains: each domain is checked once, in any case.
+        domain = domain.lower() if domain.isascii() else domain
         checked = _checked_email(f"x@{domain}")
         return None if checked is None else f"{local}@{checked[2:]}"
     return _checked_email(address)

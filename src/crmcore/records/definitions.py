@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,24 @@ class EntityDef:
     def input_fields(self) -> Mapping[str, FieldDef]:
         """Return the fields that callers may set, by name."""
         return {n: f for n, f in self.fields.items() if not f.system}
+
+    @cached_property
+    def _typed_inputs(self) -> tuple[tuple[str, ...], Callable[[Record], Any]]:
+        names = tuple(n for n, f in self.input_fields.items() if not f.custom)
+        # One call for all fields; with two names or more it gives a tuple.
+        return names, attrgetter(*names, "id", "version")
+
+    def input_values(self, record: Record) -> dict[str, Any]:
+        """Return what ``record`` holds in the fields that callers may set.
+
+        Custom fields that it does not hold have their default.
+        """
+        names, values_of = self._typed_inputs
+        values = dict(zip(names, values_of(record), strict=False))
+        for field in self.custom_fields:
+            if not field.system:
+                values[field.name] = record.custom.get(field.name, field.default)
+        return values
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -291,7 +310,8 @@ class Schema:
         else:
             found = self._by_class.get(kind if isinstance(kind, type) else type(kind))
         if found is None:
-            raise ValidationError.of("entity", "unknown_field", entity="crm")
+            shown = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+            raise ValidationError.of("entity", "unknown_entity", value=shown[:60])
         return found
 
     def with_rule(self, place: str, rule: Mapping[str, Any]) -> Schema:
@@ -309,7 +329,7 @@ class Schema:
         fields = dict(definition.fields)
         for field in custom:
             if field.name in fields:
-                raise ValidationError.of(field.name, "unique")
+                raise ValidationError.of(field.name, "field_exists", entity=name)
             fields[field.name] = attrs.evolve(field, custom=True)
         entities = dict(self.entities)
         entities[name] = attrs.evolve(definition, fields=fields)

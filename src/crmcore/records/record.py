@@ -53,7 +53,7 @@ class Record:
     updated_by: UUID | None = fields.identifier(system=True)
     deleted_at: datetime | None = fields.datetime(system=True)
     deleted_by: UUID | None = fields.identifier(system=True)
-    custom: Mapping[str, Any] = attrs.field(default=_NOTHING, eq=dict)
+    custom: Mapping[str, Any] = attrs.field(default=_NOTHING, eq=dict, hash=False)
 
     @classmethod
     def entity_name(cls) -> str:

@@ -95,10 +95,12 @@ class Opportunity(Record):
 
     name: str | None = fields.text(255, required=True)
     number: str | None = fields.text(40)
-    external_id: str | None = fields.text(80, unique=True)
+    external_id: str | None = fields.text(80, unique=True, label="External id")
     account_id: UUID | None = fields.reference("account")
     contact_id: UUID | None = fields.reference("contact")
-    contact_ids: tuple[UUID, ...] | None = fields.list_of(Reference(entity="contact"))
+    contact_ids: tuple[UUID, ...] | None = fields.list_of(
+        Reference(entity="contact"), label="Contacts"
+    )
     pipeline: str | None = fields.text(60)
     stage: str | None = fields.text(60, indexed=True)
     stage_category: str | None = fields.picklist(STAGE_CATEGORY)
@@ -145,6 +147,8 @@ class StageChange(Record):
     from_stage: str | None = fields.text(60)
     to_stage: str | None = fields.text(60, required=True)
     to_category: str | None = fields.picklist(STAGE_CATEGORY)
-    duration_seconds: int | None = fields.integer(minimum=0)
+    duration_seconds: int | None = fields.integer(
+        minimum=0, label="Duration in seconds"
+    )
     amount: Money | None = fields.money()
     probability: Decimal | None = fields.percent()

@@ -56,6 +56,12 @@ class Pipeline:
         if len(set(keys)) != len(keys):
             msg = f"the pipeline {self.key} has two stages of one key"
             raise ValueError(msg)
+        unknown = {
+            key for stage in self.stages for key in stage.allowed_next or ()
+        } - set(keys)
+        if unknown:
+            msg = f"the pipeline {self.key} has no stages {sorted(unknown)}"
+            raise ValueError(msg)
         if categories.count("won") != 1 or "lost" not in categories:
             msg = f"the pipeline {self.key} needs one won and at least one lost stage"
             raise ValueError(msg)
@@ -138,7 +144,9 @@ class SalesSettings:
     """
 
     pipelines: tuple[Pipeline, ...] = (DEFAULT_PIPELINE,)
-    stage_order: str = "free"
+    stage_order: str = attrs.field(
+        default="free", validator=attrs.validators.in_(("free", "as_defined"))
+    )
     probability_editable: bool = False
     keep_manual_probability: bool = True
     reason_required_when_won: bool = False

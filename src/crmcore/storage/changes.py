@@ -35,7 +35,8 @@ class Insertion:
 class Update:
     """A record's new version; stored only where ``old.version`` is still the stored one.
 
-    ``keys`` are all match keys of the new version, ``old_keys`` those of the old one.
+    ``keys`` are all match keys of the new version, ``old_keys`` those of the old one;
+    both are left out where a change cannot touch them.
     """
 
     old: Record

@@ -22,7 +22,7 @@ from crmcore.criteria import (
     sort_key,
     values_after,
 )
-from crmcore.errors import StaleRecord
+from crmcore.errors import Conflict, StaleRecord, StoreRefused
 from crmcore.ports import Randomness
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.storage.changes import (
@@ -120,6 +120,8 @@ class MemoryStore:
         self, tenant: str, schema: Schema, *, within: Any = None
     ) -> Iterator[MemoryTransaction]:
         """Give a unit of work; see :class:`crmcore.storage.Store`."""
+        if within is not None:
+            raise StoreRefused(problem=self.capabilities.reasons["joins_host"])
         transaction = MemoryTransaction(self._data, self._lock, tenant)
         try:
             yield transaction
@@ -228,6 +230,8 @@ class MemoryTransaction:
         self.begin_writing()
         table = self._table(entity.name)
         for insertion in batch:
+            if insertion.record.id in table:
+                raise Conflict(entity=entity.name, id=insertion.record.id)
             self._undo.set(table, insertion.record.id, insertion.record)
             self._set_keys(
                 entity.name, insertion.record.id, frozenset(), insertion.keys

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmcore.access import Actor, Decisions, User
-from crmcore.criteria import Binder, Bound, BoundAnd, Criteria, F
+from crmcore.criteria import Binder, Bound, BoundAnd, Criteria, Operator, Test
+from crmcore.criteria.binding import Subject
 from crmcore.errors import CRMError, NotFound
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.storage import Event, Transaction
@@ -18,10 +20,17 @@ from crmcore.unit.context import Context
 from crmcore.unit.environment import Environment
 from crmcore.unit.operations import Journal, fingerprint
 
-__all__ = ["UnitBase"]
+__all__ = ["UnitBase", "live"]
 
 T = TypeVar("T")
 S = TypeVar("S")
+
+
+@lru_cache(maxsize=1_000)
+def live(entity: EntityDef) -> Bound:
+    """Return the condition that a record is not deleted; the same for everybody."""
+    subject = Subject(entity.fields["deleted_at"], entity, None, None)
+    return Test(subject.column(), Operator.NULL)
 
 
 class UnitBase:
@@ -38,6 +47,8 @@ class UnitBase:
         self.context = context
         self.transaction = transaction
         self.events: list[Event] = []
+        #: What was locked, or was to be when the unit of work broke off.
+        self.lock_targets: set[tuple[str, UUID]] = set()
         self.decisions = context.decisions
         self._journal = journal
         self._depth = 0
@@ -65,14 +76,11 @@ class UnitBase:
     ) -> Bound:
         """Return criteria joined with the actor's scope, checked; live records only."""
         wanted = self._binder.criteria(entity, criteria)
-        return BoundAnd((wanted, self._scope(entity, action), self._live(entity)))
+        return BoundAnd((wanted, self._scope(entity, action), live(entity)))
 
     def _scope(self, entity: EntityDef, action: str) -> Bound:
         scope = self.decisions.scope(entity, action)
         return self._trusted.criteria(entity, scope)
-
-    def _live(self, entity: EntityDef) -> Bound:
-        return self._trusted.criteria(entity, F.deleted_at.is_null())
 
     def decisions_of(self, who: Actor | User | UUID | str) -> Decisions:
         """Return what somebody else may do."""

@@ -81,7 +81,7 @@ class Changes:
             updated_at=self.context.now,
             updated_by=self.context.actor.id,
         )
-        self._replace(entity, old, new)
+        self._replace(draft, new)
         self._log(entity, new, action, self._differences(draft))
         return new
 
@@ -100,9 +100,13 @@ class Changes:
         kept = {n: v for n, v in old.custom.items() if n not in emptied}
         return MappingProxyType({**kept, **changed})
 
-    def _replace(self, entity: EntityDef, old: Record, new: Record) -> None:
-        old_keys = self._keys(entity, old)
-        keys = self._keys(entity, new)
+    def _replace(self, draft: Draft, new: Record) -> None:
+        entity, old = draft.entity, draft.old
+        assert old is not None
+        keys = old_keys = frozenset[str]()
+        if self.may_rekey(draft) or old.deleted_at != new.deleted_at:
+            old_keys = self._keys(entity, old)
+            keys = self._keys(entity, new)
         self.updates[entity.name].append(Update(old, new, keys, old_keys))
         if entity.unique_fields:
             before = set() if old.deleted_at else set(claims_of(entity, old))
@@ -110,11 +114,21 @@ class Changes:
             self.releases.extend(before - after)
             self.claims.extend(after - before)
 
+    def may_rekey(self, draft: Draft) -> bool:
+        """Tell whether a change may give the record other match keys."""
+        deriver = self.derivers.get(draft.entity.name)
+        return deriver is not None and deriver.depends_on(draft.values)
+
     def _keys(self, entity: EntityDef, record: Record) -> frozenset[str]:
         deriver = self.derivers.get(entity.name)
         if deriver is None or record.deleted_at is not None:
             return frozenset()
         return frozenset(match_keys(deriver, record, self.follow))
+
+    def inserts(self, entity: str, identity: UUID) -> bool:
+        """Tell whether these changes make the record."""
+        made = self.insertions.get(entity, ())
+        return any(insertion.record.id == identity for insertion in made)
 
     def follow(self, entity: str, identity: UUID) -> Record | None:
         """Return a referenced record that was loaded for this batch."""

@@ -95,17 +95,13 @@ def new_draft(
     _refuse_unknown(draft, record.custom)
     _refuse_envelope(draft, record)
     values = draft.values
-    for name, field in entity.input_fields.items():
-        if name in given:
-            value = given[name]
-        elif field.custom:
-            value = record.custom.get(name, field.default)
-        else:
-            value = getattr(record, name)
+    values.update(entity.input_values(record))
+    values.update((n, v) for n, v in given.items() if n in values)
+    fields = entity.fields
+    for name, value in values.items():
         # A declared default needs no check, and most fields of most records are empty.
-        if value is not None and value is not field.default:
-            value = _coerced(draft, field, value)
-        values[name] = value
+        if value is not None and value is not fields[name].default:
+            values[name] = _coerced(draft, fields[name], value)
     return draft
 
 

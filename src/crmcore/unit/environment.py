@@ -13,7 +13,7 @@ import attrs
 from crmcore.access import AccessPolicy, Actor, Organisation, User
 from crmcore.criteria import BoundConstant, BoundSort, Query
 from crmcore.criteria.binding import Subject
-from crmcore.errors import AccessDenied
+from crmcore.errors import UnknownActor
 from crmcore.matching import KeyDeriver, MatchRule
 from crmcore.ports import Clock, IdFactory, Randomness
 from crmcore.records import Conventions, EntityDef, Schema
@@ -95,13 +95,13 @@ class Environment:
     ) -> Actor:
         """Return the actor for a user, its id or its user name (ACC-01).
 
-        Raises AccessDenied for somebody unknown or not active.
+        Raises UnknownActor for somebody unknown or not active.
         """
         if isinstance(who, Actor) and who.user is None:
             return who
         user = self._user(who, organisation)
         if user is None or not organisation.is_active(user.id):
-            raise AccessDenied(action="enter", entity="crm")
+            raise UnknownActor
         return Actor(user)
 
     def _user(

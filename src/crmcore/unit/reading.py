@@ -29,7 +29,7 @@ from crmcore.errors import ValidationError
 from crmcore.records import EntityDef, Identifier, Record, Refused
 from crmcore.storage import HistoryEntry
 from crmcore.unit.aggregation import AggregatePlan
-from crmcore.unit.base import UnitBase
+from crmcore.unit.base import UnitBase, live
 
 __all__ = ["ReadingVerbs"]
 
@@ -185,7 +185,7 @@ class ReadingVerbs(UnitBase):
         For services that have asked for the right to the record they belong to.
         """
         entity = self.schema.entity(kind)
-        where = BoundAnd((self._binder.criteria(entity, criteria), self._live(entity)))
+        where = BoundAnd((self._binder.criteria(entity, criteria), live(entity)))
         order = self._binder.order(entity, (Sort(("created_at",)),))
         found = self.transaction.select(Query(entity=entity, where=where, order=order))
         return tuple(record for record in found if isinstance(record, kind))

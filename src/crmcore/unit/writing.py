@@ -215,6 +215,7 @@ class WritingVerbs(ReadingVerbs):
         for record in records:
             name = self.schema.entity(record).name
             wanted.setdefault(name, []).append(record.id)
+            self.lock_targets.add((name, record.id))
         return {
             (name, identity): record
             for name, ids in sorted(wanted.items())
@@ -225,31 +226,35 @@ class WritingVerbs(ReadingVerbs):
 
     # -- delete, restore, purge --------------------------------------------------------
 
-    def delete(self, record: Record) -> None:
+    def delete(self, record: R) -> R:
         """Delete a record softly: it can be restored, its unique values are free.
 
-        Raises StaleRecord, NotFound, AccessDenied (REC-05).
+        Returns the deleted version, which :meth:`restore` takes. Raises StaleRecord,
+        NotFound, AccessDenied (REC-05).
         """
-        self.perform("delete", [record], lambda: self._delete([record]))
+        return self.perform("delete", [record], lambda: self._delete([record])[0])
 
-    def delete_many(self, records: Iterable[Record]) -> None:
-        """Delete many records softly, all or none."""
+    def delete_many(self, records: Iterable[R]) -> tuple[R, ...]:
+        """Delete many records softly, all or none, and return the deleted versions."""
         batch = list(records)
-        self.perform("delete_many", batch, lambda: self._delete(batch))
+        return self.perform("delete_many", batch, lambda: tuple(self._delete(batch)))
 
-    def _delete(self, records: Sequence[Record]) -> None:
+    def _delete(self, records: Sequence[R]) -> list[R]:
         changes = self.changes()
+        deleted = []
         for stored in self.load_current(records):
             entity = self.schema.entity(stored)
             self.require_scope(entity, stored, "delete")
             draft = Draft(entity, self.context, stored, {})
-            changes.update(
+            gone = changes.update(
                 draft,
                 "deleted",
                 deleted_at=self.context.now,
                 deleted_by=self.actor.id,
             )
+            deleted.append(cast(R, gone))
         self.apply(changes)
+        return deleted
 
     def restore(self, record: R) -> R:
         """Bring a deleted record back; its unique values are claimed again (REC-05).
@@ -316,7 +321,7 @@ class WritingVerbs(ReadingVerbs):
         derived = [
             (draft, field, ref)
             for draft in drafts
-            if draft.old is not None and draft.entity.name in changes.derivers
+            if draft.old is not None and changes.may_rekey(draft)
             for field in draft.entity.references
             for ref in references_in(
                 field, draft.entity.value_of(draft.old, field.name)
@@ -349,6 +354,9 @@ class WritingVerbs(ReadingVerbs):
                 self.context.organisation.is_active(ref.id)
             ):
                 draft.refuse(field.name, "unknown_user")
+            return
+        if changes.inserts(ref.entity, ref.id):
+            # Made by the same verb, maybe for an owner whom the actor does not follow.
             return
         target = self.schema.entities.get(ref.entity)
         record = changes.references.get((ref.entity, ref.id))
@@ -383,7 +391,7 @@ class WritingVerbs(ReadingVerbs):
         with self._writing():
             taken = self.transaction.claim(changes.claims)
             if taken:
-                self.transaction.release(changes.claims)
+                self.transaction.release(_not_among(taken, changes.claims))
                 self.transaction.claim(changes.releases)
         if taken:
             raise self._unique_violation(taken[0])
@@ -438,6 +446,12 @@ def _doubled(claims: Sequence[Claim]) -> Claim | None:
         if other.record_id != claim.record_id:
             return claim
     return None
+
+
+def _not_among(taken: Sequence[Claim], claims: Sequence[Claim]) -> list[Claim]:
+    """Return the claims that were free: a server would lock the others in vain."""
+    held = {(claim.scope, claim.key) for claim in taken}
+    return [claim for claim in claims if (claim.scope, claim.key) not in held]
 
 
 def _value(draft: Draft, field: FieldDef, everything: bool) -> Any:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -76,6 +77,12 @@ def _write_ahead(driver: Any) -> None:
     driver.execute("PRAGMA journal_mode = WAL")
 
 
+@lru_cache(maxsize=100)
+def _places(number: int) -> str:
+    """Return where each of so many packed ids begins."""
+    return dumps(list(range(1, 16 * number, 16)))
+
+
 class SQLite(Dialect):
     """Times and days are ISO text, ids 16 bytes, JSON text."""
 
@@ -141,14 +148,16 @@ class SQLite(Dialect):
     def in_values(
         self, column: Column, values: Sequence[Any], *, walking: bool
     ) -> tuple[Any, list[Any]]:
+        identities = column.storage is Storage.UUID and not column.is_custom
+        if identities and len(values) > MAXIMUM_PARAMETERS:
+            # Scopes of superiors: thousands of ids at each list, so no call for each.
+            packed = b"".join([value.int.to_bytes(16, "big") for value in values])
+            return ("ids", walking), [packed, _places(len(values))]
         encoded = [self.to_database(column, value) for value in values]
         if len(encoded) <= MAXIMUM_PARAMETERS:
             # Few lengths of lists, so that few statements are compiled and cached.
             length = 1 << (len(encoded) - 1).bit_length()
             return length, encoded + encoded[-1:] * (length - len(encoded))
-        if column.storage is Storage.UUID and not column.is_custom:
-            places = dumps(list(range(1, 16 * len(encoded), 16)))
-            return ("ids", walking), [b"".join(encoded), places]
         return ("json", walking), [dumps(encoded)]
 
     def in_list(

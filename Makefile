@@ -29,6 +29,7 @@ bench: $(STAMP)  ## run the benchmarks and write benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks all
 
 docs: $(STAMP)  ## build the documentation in docs/_build/html
+	@$(BIN)/python -m tools.capabilities
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

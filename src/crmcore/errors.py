@@ -49,6 +49,8 @@ REASONS: dict[str, str] = {
     "not_integer": "must be a whole number",
     "not_number": "must be a number",
     "out_of_range": "must be between {minimum} and {maximum}",
+    "too_small": "must be at least {minimum}",
+    "too_great": "must be at most {maximum}",
     "too_many_digits": "must have at most {digits} digits after the point",
     "not_boolean": "must be true or false",
     "not_date": "must be a date",

@@ -7,6 +7,7 @@ from typing import Any
 from crmcore.exchange import ExchangeService
 from crmcore.leads import LeadService
 from crmcore.parties import PartyService
+from crmcore.reporting import ReportingService
 from crmcore.sales import SalesService
 from crmcore.unit import UnitOfWork
 
@@ -39,6 +40,11 @@ class Session(UnitOfWork):
     def exchange(self) -> ExchangeService:
         """Return the verbs of import."""
         return ExchangeService(self)
+
+    @property
+    def reporting(self) -> ReportingService:
+        """Return the verbs of reports: funnel."""
+        return ReportingService(self)
 
     def __getattr__(self, name: str) -> Any:
         """Return the service of a registered area that has no property of its own."""

@@ -31,7 +31,7 @@ __all__ = ["MongoStore"]
 T = TypeVar("T")
 
 #: How often a unit of work is tried.
-_TRIES = 10
+_TRIES = 16
 #: Bounds of the random wait before the second and before the last try, in seconds.
 _FIRST_WAIT = 0.02
 _LONGEST_WAIT = 1.0

@@ -32,7 +32,16 @@ __all__ = ["from_json", "to_json"]
 
 
 def to_json(criteria: Criteria) -> dict[str, Any]:
-    """Return ``criteria`` as JSON data."""
+    """Return ``criteria`` as JSON data.
+
+    Raises ValidationError for what is no criteria, or nested too deeply.
+    """
+    return _to_json(criteria, 0)
+
+
+def _to_json(criteria: Criteria, depth: int) -> dict[str, Any]:
+    if depth > MAXIMUM_DEPTH:
+        raise ValidationError.of("criteria", "too_deep")
     if isinstance(criteria, Compare):
         return {
             "field": ".".join(criteria.path),
@@ -40,11 +49,11 @@ def to_json(criteria: Criteria) -> dict[str, Any]:
             "value": _value_to_json(criteria.value),
         }
     if isinstance(criteria, Not):
-        return {"not": to_json(criteria.part)}
+        return {"not": _to_json(criteria.part, depth + 1)}
     if isinstance(criteria, And):
-        return {"and": [to_json(part) for part in criteria.parts]}
+        return {"and": [_to_json(part, depth + 1) for part in criteria.parts]}
     if isinstance(criteria, Or):
-        return {"or": [to_json(part) for part in criteria.parts]}
+        return {"or": [_to_json(part, depth + 1) for part in criteria.parts]}
     if isinstance(criteria, Everything):
         return {"and": []}
     raise ValidationError.of("criteria", "malformed")

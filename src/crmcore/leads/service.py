@@ -182,8 +182,7 @@ class LeadService:
     ) -> tuple[Match, ...]:
         unit = self._unit
         if entity == "contact":
-            found = unit.duplicates(lead)
-            return tuple(m for m in found if m.entity == "contact")
+            return unit.duplicates_of([lead], among=("contact",))[0].matches
         planned = plan_target(
             unit.schema,
             lead,

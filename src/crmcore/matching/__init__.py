@@ -8,6 +8,7 @@ Neighbours: ``unit`` stores the keys with each record and looks candidates up.
 
 from crmcore.matching.keys import (
     CompanyKeys,
+    Follow,
     KeyDeriver,
     MatchKey,
     PersonKeys,
@@ -29,6 +30,7 @@ __all__ = [
     "CompanyKeys",
     "Duplicates",
     "Evidence",
+    "Follow",
     "KeyDeriver",
     "Match",
     "MatchKey",

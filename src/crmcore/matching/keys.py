@@ -53,7 +53,10 @@ class KeyDeriver:
         raise TypeError(type(self).__name__)
 
     def depends_on(self, changed: Collection[str]) -> bool:
-        """Tell whether other values of the fields ``changed`` may make other keys."""
+        """Tell whether other values of the fields ``changed`` may make other keys.
+
+        A deriver that reads further fields of the record has to name them here.
+        """
         return True
 
 

@@ -23,6 +23,7 @@ from crmcore.records.types import (
     Refused,
     Storage,
     Text,
+    check_bounds,
     clean_text,
 )
 from crmcore.records.values import Address, ContactPoint, Money, Ref
@@ -80,8 +81,7 @@ class MoneyAmount(FieldType):
         if currency not in _currencies():
             raise Refused("unknown_currency", currency=currency)
         exact = _AMOUNT.coerce(amount, conventions)
-        if self.minimum is not None and exact < self.minimum:
-            raise Refused("out_of_range", minimum=str(self.minimum), maximum="∞")
+        check_bounds(exact, self.minimum, None)
         return Money(exact, currency)
 
     def to_json(self, value: Money) -> dict[str, str]:

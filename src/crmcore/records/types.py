@@ -159,6 +159,21 @@ class LongText(Text):
     maximum: int = 32_000
 
 
+def check_bounds(
+    value: Decimal | int, minimum: Decimal | int | None, maximum: Decimal | int | None
+) -> None:
+    """Refuse a number that lies beyond its field's bounds."""
+    low = minimum is not None and value < minimum
+    high = maximum is not None and value > maximum
+    if not low and not high:
+        return
+    if minimum is not None and maximum is not None:
+        raise Refused("out_of_range", minimum=str(minimum), maximum=str(maximum))
+    if low:
+        raise Refused("too_small", minimum=str(minimum))
+    raise Refused("too_great", maximum=str(maximum))
+
+
 @attrs.frozen(kw_only=True)
 class Integer(FieldType):
     """A whole number of 64 bits."""
@@ -166,15 +181,16 @@ class Integer(FieldType):
     kind: ClassVar[str] = "integer"
     storage: ClassVar[Storage] = Storage.INTEGER
     additive: ClassVar[bool] = True
-    minimum: int = -INT64_MAX
-    maximum: int = INT64_MAX
+    minimum: int | None = None
+    maximum: int | None = None
 
     def coerce(self, value: Any, conventions: Conventions) -> int:
         """Return the number; text and fractions are refused."""
         if type(value) is not int:
             raise Refused("not_integer")
-        if not self.minimum <= value <= self.maximum:
-            raise Refused("out_of_range", minimum=self.minimum, maximum=self.maximum)
+        if not -INT64_MAX <= value <= INT64_MAX:
+            raise Refused("out_of_range", minimum=-INT64_MAX, maximum=INT64_MAX)
+        check_bounds(value, self.minimum, self.maximum)
         return value
 
 
@@ -199,11 +215,10 @@ class DecimalNumber(FieldType):
         return number.quantize(Decimal(1).scaleb(-self.digits))
 
     def _check_range(self, number: Decimal, scaled: Decimal) -> None:
-        limit = Decimal(INT64_MAX).scaleb(-self.digits)
-        minimum = -limit if self.minimum is None else self.minimum
-        maximum = limit if self.maximum is None else self.maximum
-        if abs(scaled) > INT64_MAX or not minimum <= number <= maximum:
-            raise Refused("out_of_range", minimum=str(minimum), maximum=str(maximum))
+        check_bounds(number, self.minimum, self.maximum)
+        if abs(scaled) > INT64_MAX:
+            limit = Decimal(INT64_MAX).scaleb(-self.digits)
+            raise Refused("out_of_range", minimum=str(-limit), maximum=str(limit))
 
     def to_stored(self, value: Decimal) -> int:
         """Return the number as a whole number of its smallest unit."""

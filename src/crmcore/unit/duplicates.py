@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from crmcore.matching import (
@@ -38,14 +38,19 @@ class DuplicateVerbs(WritingVerbs):
         """
         return self.duplicates_of([record])[0]
 
-    def duplicates_of(self, records: Sequence[Record]) -> list[Duplicates]:
-        """Return the duplicates of each record: one look-up per entity for all."""
+    def duplicates_of(
+        self, records: Sequence[Record], among: Collection[str] | None = None
+    ) -> list[Duplicates]:
+        """Return the duplicates of each record: one look-up per entity for all.
+
+        ``among`` names the entities to look in, where not all that the rules compare.
+        """
         keys = [self._keys_of(record) for record in records]
         wanted = {text for found in keys for text in found}
         if not records or not wanted:
             return [Duplicates() for _ in records]
         rules = self._rules_for({self.schema.entity(r).name for r in records})
-        holders, common = self._look_up(wanted, rules)
+        holders, common = self._look_up(wanted, rules, among)
         candidates = self._load_candidates(holders)
         return [
             self._matches(record, found, rules, holders, common, candidates)
@@ -68,13 +73,18 @@ class DuplicateVerbs(WritingVerbs):
         return tuple(r for r in self.environment.match_rules if wanted & {*r.entities})
 
     def _look_up(
-        self, wanted: Iterable[str], rules: Iterable[MatchRule]
+        self,
+        wanted: Iterable[str],
+        rules: Iterable[MatchRule],
+        among: Collection[str] | None,
     ) -> tuple[dict[str, dict[str, list[UUID]]], set[str]]:
         """Return for each entity the holders of each key, and the too common keys."""
         holders: dict[str, dict[str, list[UUID]]] = {}
         common: set[str] = set()
         keys = sorted(wanted)
         for name in sorted({e for rule in rules for e in rule.entities}):
+            if among is not None and name not in among:
+                continue
             entity = self.schema.entity(name)
             found: dict[str, list[UUID]] = {}
             for hit in self.transaction.match(entity, keys, TOO_COMMON + 1):

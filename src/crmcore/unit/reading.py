@@ -93,10 +93,10 @@ class ReadingVerbs(UnitBase):
             raise ValidationError.of("cursor", "malformed")
         sorts = sorts_of(order_by)
         order = self._binder.order(entity, sorts)
+        where = self.bind(entity, criteria)
         mark = fingerprint(
             entity.name, to_json(criteria), [[s.path, s.descending] for s in sorts]
         )
-        where = self.bind(entity, criteria)
         cursor = after if after is not None else before
         boundary = None if cursor is None else decode_cursor(mark, order, cursor)
         backwards = before is not None

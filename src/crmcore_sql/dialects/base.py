@@ -293,6 +293,8 @@ class Dialect(ABC):
         try:
             cursor.execute("SELECT 1")
             cursor.fetchall()
+            # Asking began a transaction, in which nobody could prepare the connection.
+            connection.rollback()
         except self.driver_error:
             return False
         finally:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.mysql import pymysql as dialect_module
 from sqlalchemy.engine import Dialect as SQLAlchemyDialect
 from sqlalchemy.types import TypeEngine
+from sqlalchemy.sql import operators
 
 from crmcore.errors import (
     Conflict,
@@ -162,7 +163,9 @@ class MySQL(Dialect):
     def in_list(
         self, expression: Expression, kind: Any, slots: list[Expression], column: Column
     ) -> Expression:
-        return expression.op("IN", is_comparison=True)(slots[0])
+        # A comparison (a custom boolean) needs parentheses before IN.
+        operand = expression.self_group(against=operators.in_op)
+        return operand.op("IN", is_comparison=True)(slots[0])
 
     def any_values(self, column: Column, keys: Sequence[Any]) -> list[Any]:
         return [item_document(column, key) for key in keys]

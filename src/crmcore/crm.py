@@ -26,7 +26,7 @@ from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
 from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
-from crmcore.unit.user_rules import check_manager, check_profile
+from crmcore.unit.user_rules import check_profile, check_timezone
 
 __all__ = ["CRM", "installed_areas"]
 
@@ -38,7 +38,7 @@ DEFAULT_TENANT = "default"
 _ORGANISATION = Area(
     name="organisation",
     entities=(User,),
-    rules={"user": (check_profile, check_manager)},
+    rules={"user": (check_profile, check_timezone)},
 )
 
 #: The rooms of the house, in the order of their rules.
@@ -138,12 +138,14 @@ class CRM:
         """Open a unit of work as ``actor``: a User, its id or its user name.
 
         Commits on exit, rolls back on an error. With an ``operation_key`` it takes
-        effect exactly once, however often it is run. ``within`` joins the host's
-        transaction (SQLAlchemy ``Connection``, pymongo ``ClientSession``): the host
-        commits and then calls :meth:`publish`.
+        effect exactly once, however often the actor runs it: a retry must ask for the
+        same again and gets what the first run got. Plans are remembered as well; other
+        reads answer of today, so no verb may depend on them. ``within`` joins the
+        host's transaction (SQLAlchemy ``Connection``, pymongo ``ClientSession``): the
+        host commits and then calls :meth:`publish`.
 
-        Raises AccessDenied for an unknown or inactive actor, and whatever the work
-        raises.
+        Raises AccessDenied for an unknown or inactive actor, OperationConflict where
+        the key serves other work or another actor, and whatever the work raises.
         """
         if operation_key is not None:
             _check_operation_key(operation_key)
@@ -164,18 +166,27 @@ class CRM:
         work: Callable[[Session], T],
         *,
         operation_key: str | None = None,
+        payload: Any = None,
+        returns: tuple[type[Any], ...] = (),
     ) -> T:
         """Run ``work(session)`` as one unit of work, again where others interfere.
 
         Conflicts with concurrent work are retried a bounded number of times; with an
         ``operation_key`` lost connections are as well. Returns what ``work`` returns.
+
+        Under an operation key ``work`` takes effect once: a retry does not run it again
+        but gets its stored result, which has to be made of records, plain values and
+        the classes that ``returns`` names. ``payload`` is what the operation is asked
+        to do; another one under the same key raises OperationConflict.
         """
         attempts = Attempts(exactly_once=operation_key is not None)
 
         def once() -> T:
             with self.session(actor, operation_key=operation_key) as session:
                 attempts.begin(session)
-                return work(session)
+                if operation_key is None:
+                    return work(session)
+                return session.perform("run", payload, lambda: work(session), *returns)
 
         return attempts.finish(
             lambda: self.store.retrying(
@@ -184,17 +195,18 @@ class CRM:
         )
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Have ``subscriber(event)`` called after each commit; returns the way out.
+        """Have ``subscriber(event)`` called after each commit of this tenant.
 
-        A subscriber's failure is logged and changes nothing. What must not be missed is
-        taken from the outbox with :meth:`deliver`.
+        Returns the way out. A subscriber's failure is logged and changes nothing. What
+        must not be missed is taken from the outbox with :meth:`deliver`.
         """
-        self._environment.subscribers.append(subscriber)
-        return lambda: self._environment.subscribers.remove(subscriber)
+        known = self._environment.subscribers.setdefault(self._tenant, [])
+        known.append(subscriber)
+        return lambda: known.remove(subscriber)
 
     def publish(self, session: Session) -> None:
         """Tell the subscribers of a session that joined a transaction now committed."""
-        self._environment.publish(session.events)
+        self._environment.publish(session.context.tenant, session.events)
 
     def deliver(
         self,

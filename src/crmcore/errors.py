@@ -95,6 +95,7 @@ REASONS: dict[str, str] = {
     "same_stage": "it is in this stage already",
     "stage_order": "this stage does not follow",
     "missing_fields": "these fields are missing: {missing}",
+    "closed": "it is closed and must be reopened first",
     "not_closed": "it is not closed",
     "not_convertible": "leads in this status are not converted",
     "unit_section": "can only be set for an organisation",
@@ -207,8 +208,8 @@ def _rebuild_validation(
 class UniqueViolation(ValidationError):
     """A value that must be unique is taken (DUP-01).
 
-    ``details`` holds ``entity``, ``field``, ``value`` and, only where the actor may see
-    the other record, its ``existing_id``.
+    ``details`` holds ``entity``, ``field`` and, only where the actor may see the other
+    record, its ``existing_id``.
     """
 
     code = "record.not_unique"

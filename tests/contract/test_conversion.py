@@ -33,25 +33,11 @@ from crmcore import (
 from crmcore.session import Session
 from crmcore.testing import (
     Factory,
-    FixedClock,
     Office,
-    SeededIds,
     small_organisation,
 )
 
 pytestmark = pytest.mark.capability("LEAD-03")
-
-
-@pytest.fixture
-def office(store: Any, tenant: str) -> Office:
-    clock, ids = FixedClock(), SeededIds()
-    crm = CRM(store, clock=clock, ids=ids).tenant(tenant)
-    return Office(crm, clock, ids, small_organisation(crm))
-
-
-@pytest.fixture
-def factory() -> Factory:
-    return Factory()
 
 
 def counts(session: Session) -> tuple[int, int, int]:

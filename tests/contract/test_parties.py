@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from crmcore import (
-    CRM,
     Account,
     Contact,
     ContactPoint,
@@ -16,14 +15,7 @@ from crmcore import (
     UniqueViolation,
     ValidationError,
 )
-from crmcore.testing import FixedClock, Office, SeededIds, small_organisation
-
-
-@pytest.fixture
-def office(store: Any, tenant: str) -> Office:
-    clock, ids = FixedClock(), SeededIds()
-    crm = CRM(store, clock=clock, ids=ids).tenant(tenant)
-    return Office(crm, clock, ids, small_organisation(crm))
+from crmcore.testing import Office
 
 
 @pytest.mark.capability("PTY-01")

@@ -38,16 +38,6 @@ def office_on(store: Any, tenant: str, **settings: Any) -> Office:
     return Office(crm, clock, ids, small_organisation(crm))
 
 
-@pytest.fixture
-def office(store: Any, tenant: str) -> Office:
-    return office_on(store, tenant)
-
-
-@pytest.fixture
-def factory() -> Factory:
-    return Factory()
-
-
 @pytest.mark.capability("SAL-02")
 def test_a_new_opportunity_starts_in_the_first_stage(
     office: Office, factory: Factory

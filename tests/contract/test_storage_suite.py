@@ -34,3 +34,15 @@ def test_a_capability_closed_without_a_reason_is_a_failure() -> None:
     """Nothing is skipped silently."""
     with pytest.raises(AssertionError, match="without a reason"):
         coverage(StorageSuite, Capabilities(savepoints=False))
+
+
+def test_no_chapter_hides_a_test_of_another() -> None:
+    """Every test of every chapter has a name of its own, so that all of them run."""
+    names = [
+        name
+        for chapter in StorageSuite.__bases__
+        for name in vars(chapter)
+        if name.startswith("test_")
+    ]
+
+    assert sorted(set(names)) == sorted(names)

@@ -58,7 +58,7 @@ NAMES = [str(parameter.values[0]) for parameter in STORES]
 # Without shrinking: it would fill thousands of tenants; the messages of the asserts
 # name the one question that was answered differently.
 few = settings(
-    max_examples=8,
+    max_examples=14,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

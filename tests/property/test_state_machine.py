@@ -408,7 +408,7 @@ def test_all_stores_end_alike(stores: Any) -> None:
     run_state_machine_as_test(
         AllStores,
         settings=settings(
-            max_examples=15,
+            max_examples=40,
             stateful_step_count=20,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from crmcore import CRM, SYSTEM, F, Lead, ValidationError
 from crmcore.criteria import Compare, Criteria, from_json, to_json
 from crmcore.records import UNSAVED
+from crmcore.session import Session
 from crmcore.testing import FixedClock, Oracle, SeededIds
 from crmcore.testing.clock import START
 from crmcore.testing.specimens import CUSTOM_FIELDS, SPECIMENS, Specimen
@@ -184,11 +186,10 @@ OPERATORS = (
 )
 
 
-def refused_or_answered(crm: CRM, wanted: Any) -> None:
+def refused_or_answered(session: Session, wanted: Criteria) -> None:
     """Only an answer or a ValidationError may come out."""
     try:
-        with crm.session(SYSTEM) as s:
-            s.find(Specimen, wanted)
+        session.find(Specimen, wanted)
     except ValidationError as error:
         assert str(error)  # noqa: PT017 - both outcomes are fine
 
@@ -220,10 +221,11 @@ def test_wrong_values_are_refused(crm: CRM, operator: str) -> None:
     )
     with crm.session(SYSTEM) as s:
         s.create(Specimen(name="a"))
-    for name in fields:
-        for value in VALUES:
-            refused_or_answered(crm, Compare((name,), operator, value))
-            refused_or_answered(crm, Compare((name,), operator, (value, value)))
+    with crm.session(SYSTEM) as s:
+        for name, value in product(fields, VALUES):
+            refused_or_answered(s, Compare((name,), operator, value))
+            refused_or_answered(s, Compare((name,), operator, (value, value)))
+        assert 1 == s.count(Specimen)
 
 
 def test_expressions_that_are_none_are_refused(crm: CRM) -> None:
@@ -384,7 +386,8 @@ def test_system_fields_cannot_be_assigned(crm: CRM, name: str) -> None:
         with pytest.raises(ValidationError) as raised, crm.session(SYSTEM) as s:
             assign(s)
         (problem,) = raised.value.problems
-        assert "read_only" == problem.reason
+        # Inside ``custom`` it is not a custom field at all.
+        assert problem.reason in ("read_only", "unknown_field")
         # A record with a version of its own is refused like one with an id.
         assert problem.field == name or (name, problem.field) == ("version", "id")
     with crm.session(SYSTEM) as s:

@@ -18,7 +18,10 @@ from crmcore.records import EntityDef, Record
 
 __all__ = ["Cause", "Decisions", "Explanation"]
 
-_EDITING = frozenset({"edit", "delete", "restore", "assign", "convert"})
+#: What superiors may do where they may only read.
+_LOOKING = frozenset({"read", "export"})
+#: What everybody may do with records that are open to all (ACC-13).
+_OPEN_TO_ALL = {"read": _LOOKING, "edit": _LOOKING | {"edit", "convert"}}
 
 
 @attrs.frozen
@@ -68,11 +71,16 @@ class Decisions:
         return self.organisation.subordinates(user.id) | {user.id}
 
     def allows(self, entity: EntityDef, action: str) -> bool:
-        """Tell whether the actor's profile allows the action on the entity at all."""
+        """Tell whether the actor's profile allows the action on the entity at all.
+
+        Users are written by those who administer only (ACC-02).
+        """
         if self.actor.user is None:
             return True
         profile = self._profile
-        return profile is not None and profile.allows(entity.name, action)
+        if profile is None or not profile.allows(entity.name, action):
+            return False
+        return entity.name != "user" or action in _LOOKING or profile.administers
 
     def require(self, entity: EntityDef, action: str) -> None:
         """Raise AccessDenied unless the actor's profile allows the action."""
@@ -86,14 +94,14 @@ class Decisions:
         if self._profile is not None and self._profile.sees_all:
             return True
         default = self.policy.default_access.get(entity.name, "private")
-        return default == "edit" or (default == "read" and action == "read")
+        return action in _OPEN_TO_ALL.get(default, ())
 
     def owners(self, action: str) -> frozenset[UUID]:
         """Return whose records the actor may treat so: the own ones and those below."""
         user = self.actor.user
         if user is None:
             return frozenset()
-        if action in _EDITING and self.policy.hierarchy_access == "read":
+        if action not in _LOOKING and self.policy.hierarchy_access == "read":
             return frozenset({user.id})
         return self._tree
 

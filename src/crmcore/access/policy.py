@@ -27,7 +27,8 @@ _DAILY_WORK = ACTIONS - {"purge"}
 class Profile:
     """What users may do: actions per entity, ``*`` for all entities not named.
 
-    ``sees_all`` and ``administers`` are the administrator's two rights.
+    ``sees_all`` and ``administers`` are the administrator's two rights: to treat all
+    records as own ones, and to write users (ACC-02).
     """
 
     name: str
@@ -62,18 +63,24 @@ DEFAULT_PROFILES: Final = (
 _DEFAULT_ACCESS: Mapping[str, str] = MappingProxyType({"user": "read"})
 
 
+def _with_users(given: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({**_DEFAULT_ACCESS, **given})
+
+
 @attrs.frozen
 class AccessPolicy:
     """The rules of one set-up.
 
     ``default_access`` is what everybody may do with an entity's records: ``private``
-    (the default), ``read`` or ``edit`` (ACC-13). ``hierarchy_access`` is what
-    superiors may do with subordinates' records: ``edit`` or ``read`` (ACC-10).
+    (the default; users: ``read``), ``read`` or ``edit``, which leaves deleting and
+    handing over to the owner (ACC-13). ``hierarchy_access`` is what superiors may do
+    with subordinates' records: ``edit`` or ``read`` (ACC-10).
     """
 
     profiles: tuple[Profile, ...] = DEFAULT_PROFILES
     default_access: Mapping[str, str] = attrs.field(
         default=_DEFAULT_ACCESS,
+        converter=_with_users,
         validator=deep_mapping(
             key_validator=instance_of(str),
             value_validator=in_(("private", "read", "edit")),

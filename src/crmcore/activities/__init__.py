@@ -8,12 +8,14 @@ Neighbours: ``leads`` carries activities over when it converts.
 
 from crmcore.activities.completion import stamp_completion
 from crmcore.activities.entities import TASK_PRIORITY, TASK_STATUS, Note, Task
+from crmcore.activities.links import LINK_KEYS, activities_of
 from crmcore.unit import Area
 
-__all__ = ["AREA", "TASK_PRIORITY", "TASK_STATUS", "Note", "Task"]
+__all__ = ["AREA", "TASK_PRIORITY", "TASK_STATUS", "Note", "Task", "activities_of"]
 
 AREA = Area(
     name="activities",
     entities=(Task, Note),
     rules={"task": (stamp_completion,)},
+    keys={"task": LINK_KEYS, "note": LINK_KEYS},
 )

@@ -50,8 +50,11 @@ __all__ = ["MAXIMUM_DEPTH", "MAXIMUM_TESTS", "Binder"]
 
 #: Criteria nested deeper than this are refused.
 MAXIMUM_DEPTH = 50
-#: Criteria with more tests than this are refused.
-MAXIMUM_TESTS = 1_000
+#: Criteria that make more primitive tests than this are refused; every store takes
+#: so many.
+MAXIMUM_TESTS = 800
+#: Orders with more keys than this are refused.
+MAXIMUM_SORTS = 20
 #: Longer lists of values are refused.
 MAXIMUM_VALUES = 20_000
 
@@ -98,8 +101,8 @@ class Subject:
 class _Budget:
     tests: int = 0
 
-    def spend(self) -> None:
-        self.tests += 1
+    def spend(self, tests: int) -> None:
+        self.tests += tests
         if self.tests > MAXIMUM_TESTS:
             raise ValidationError.of("criteria", "too_large")
 
@@ -108,12 +111,18 @@ def _all_readable(entity: EntityDef, name: str) -> bool:
     return True
 
 
+def _all_visible(entity: EntityDef) -> Criteria:
+    return Everything()
+
+
 @attrs.frozen
 class Binder:
     """Binds criteria and orders of one entity; ``now`` resolves relative dates.
 
     ``readable`` says which fields may be used; a hidden one is answered like one that
-    does not exist. ``trusted`` criteria, made by the library, may be of any size.
+    does not exist. ``scope`` says which records may be seen: one that is followed and
+    may not counts as missing in conditions. ``trusted`` criteria, made by the library,
+    may be of any size.
     """
 
     schema: Schema
@@ -121,6 +130,7 @@ class Binder:
     now: datetime
     readable: Callable[[EntityDef, str], bool] = attrs.field(default=_all_readable)
     trusted: bool = False
+    scope: Callable[[EntityDef], Criteria] = attrs.field(default=_all_visible)
 
     def criteria(self, entity: EntityDef, criteria: Criteria) -> Bound:
         """Return the checked form of ``criteria``.
@@ -132,6 +142,8 @@ class Binder:
     def order(self, entity: EntityDef, order: Iterable[Sort]) -> tuple[BoundSort, ...]:
         """Return the checked order, made total by the id."""
         bound = [self._sort(entity, sort) for sort in order]
+        if len(bound) > MAXIMUM_SORTS:
+            raise ValidationError.of("order_by", "too_large")
         if not any(s.target.key == ("", "id") for s in bound):
             descending = bound[-1].descending if bound else False
             identity = Subject(entity.fields["id"], entity, None, None).column()
@@ -179,8 +191,9 @@ class Binder:
         if depth > MAXIMUM_DEPTH:
             raise ValidationError.of("criteria", "too_deep")
         if isinstance(criteria, Compare):
-            budget.spend()
-            return self._compare(entity, criteria)
+            bound = self._compare(entity, criteria)
+            budget.spend(_tests_in(bound))
+            return bound
         if isinstance(criteria, Not):
             return BoundNot(self._bind(entity, criteria.part, budget, depth + 1))
         if isinstance(criteria, (And, Or)):
@@ -201,11 +214,24 @@ class Binder:
                 subject.name, "unknown_operator", operator=str(operator)[:20]
             )
         try:
-            return bind(self, subject, operator, value)
+            return self._within_scope(subject, bind(self, subject, operator, value))
         except Refused as refused:
             raise ValidationError.of(
                 subject.name, refused.reason, **refused.details
             ) from None
+
+    def _within_scope(self, subject: Subject, bound: Bound) -> Bound:
+        """Return a condition that knows nothing of a followed, invisible record."""
+        if subject.hop is None:
+            return bound
+        scope = self.scope(subject.entity)
+        if isinstance(scope, Everything):
+            return bound
+        trusted = attrs.evolve(self, trusted=True, scope=_all_visible)
+        seen = _behind(subject.hop, trusted.criteria(subject.entity, scope))
+        if _holds_for_missing(bound):
+            return BoundOr((BoundNot(seen), bound))
+        return BoundAnd((seen, bound))
 
     # -- one method for each kind of operator --------------------------------------
 
@@ -354,6 +380,38 @@ class Binder:
         if isinstance(kind, (MoneyAmount, AnyReference)) or len(pairs) == 1:
             return pairs
         raise Refused("wrong_type")
+
+
+def _tests_in(bound: Bound) -> int:
+    if isinstance(bound, BoundNot):
+        return _tests_in(bound.part)
+    if isinstance(bound, (BoundAnd, BoundOr)):
+        return sum(map(_tests_in, bound.parts))
+    return 1
+
+
+def _behind(hop: FieldDef, bound: Bound) -> Bound:
+    """Return a condition on an entity as one on the record that ``hop`` refers to."""
+    if isinstance(bound, Test):
+        return attrs.evolve(bound, target=attrs.evolve(bound.target, hop=hop))
+    if isinstance(bound, BoundNot):
+        return BoundNot(_behind(hop, bound.part))
+    if isinstance(bound, (BoundAnd, BoundOr)):
+        return attrs.evolve(bound, parts=tuple(_behind(hop, p) for p in bound.parts))
+    return bound
+
+
+def _holds_for_missing(bound: Bound) -> bool:
+    """Tell whether a condition on a followed record holds where there is none."""
+    if isinstance(bound, BoundConstant):
+        return bound.value
+    if isinstance(bound, BoundNot):
+        return not _holds_for_missing(bound.part)
+    if isinstance(bound, BoundAnd):
+        return all(map(_holds_for_missing, bound.parts))
+    if isinstance(bound, BoundOr):
+        return any(map(_holds_for_missing, bound.parts))
+    return isinstance(bound, Test) and bound.operator is Operator.NULL
 
 
 def _names_currency(value: Any) -> bool:

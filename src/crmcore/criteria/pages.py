@@ -113,7 +113,7 @@ def _stored(sort: BoundSort, item: Any) -> Any:
     if item is None:
         return None
     expected = _PLAIN.get(column.storage)
-    if expected is None or not isinstance(item, expected) or not _storable(item):
+    if expected is None or type(item) is not expected or not _storable(item):
         raise ValidationError.of("cursor", "malformed")
     try:
         return custom_part_from_json(column, item)

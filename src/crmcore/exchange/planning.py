@@ -307,4 +307,5 @@ def _would_double(unit: UnitOfWork, entity: EntityDef, plan: ImportPlan) -> bool
         return False
     mapped = {column.field for column in plan.columns}
     known = any(field.name in mapped for field in entity.unique_fields)
-    return not known and entity.name not in unit.environment.derivers
+    rules = unit.environment.match_rules
+    return not known and not any(entity.name in rule.entities for rule in rules)

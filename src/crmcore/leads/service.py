@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import attrs
 
-from crmcore.activities import Note, Task
+from crmcore.activities import activities_of
 from crmcore.criteria import F
 from crmcore.errors import (
     AlreadyConverted,
@@ -31,7 +33,7 @@ from crmcore.leads.conversion import (
     plan_target,
 )
 from crmcore.leads.entities import LEAD_STATUS, Lead
-from crmcore.matching import Match
+from crmcore.matching import Evidence, Match
 from crmcore.parties import Account, Contact
 from crmcore.records import Record, Ref, identity_key
 from crmcore.sales import Opportunity
@@ -73,14 +75,36 @@ class LeadService:
         Raises AlreadyConverted, NotFound, AccessDenied, ValidationError. What stands in
         the way of applying the plan is in its ``obstacles``.
         """
-        unit = self._unit
         identity = lead if isinstance(lead, UUID) else lead.id
+        choices = {"account": account, "contact": contact, "opportunity": opportunity}
+        return self._unit.recall(
+            "leads.plan_conversion",
+            [identity, choices, owner_id, settings],
+            lambda: self._plan(identity, choices, owner_id, settings),
+            ConversionPlan,
+            TargetPlan,
+            ConversionSettings,
+            Obstacle,
+            Match,
+            Evidence,
+        )
+
+    def _plan(
+        self,
+        identity: UUID,
+        asked: Mapping[str, Choice],
+        owner_id: UUID | None,
+        settings: Mapping[str, Any],
+    ) -> ConversionPlan:
+        unit = self._unit
         current = unit.get(Lead, identity)
         chosen = attrs.evolve(unit.settings(ConversionSettings), **settings)
         self._check_convertible(current, chosen)
-        choices = {"account": account, "contact": contact, "opportunity": opportunity}
+        choices = dict(asked)
         obstacles: list[Obstacle] = []
-        choices["account"] = self._resolve_account(current, account, chosen, obstacles)
+        choices["account"] = self._resolve_account(
+            current, choices["account"], chosen, obstacles
+        )
         if chosen.on_duplicate != "create_anyway":
             self._check_look_alikes(current, choices, chosen, obstacles)
         targets = self._plan_targets(current, choices, chosen)
@@ -93,7 +117,7 @@ class LeadService:
             contact=targets["contact"],
             opportunity=targets["opportunity"],
             settings=chosen,
-            activities=sum(1 for _ in self._activities(current)),
+            activities=len(activities_of(unit, current)),
             obstacles=tuple(obstacles),
         )
 
@@ -190,31 +214,37 @@ class LeadService:
             choice,
             None,
             ConversionSettings(),
-            unit.context.now.date(),
+            self._today(),
         )
         if planned.action != "create":
             return ()
-        names = unit.schema.entity("account").fields
-        typed = {n: v for n, v in planned.values.items() if not names[n].custom}
+        fields = unit.schema.entity("account").input_fields
+        typed = {
+            name: value
+            for name, value in planned.values.items()
+            if name in fields and not fields[name].custom
+        }
         return unit.duplicates(Account(**typed)).matches
 
     def _plan_targets(
         self, lead: Lead, choices: dict[str, Choice], settings: ConversionSettings
     ) -> dict[str, TargetPlan]:
-        unit = self._unit
-        today = unit.context.now.astimezone(unit.context.conventions.timezone).date()
         return {
             entity: plan_target(
-                unit.schema,
+                self._unit.schema,
                 lead,
                 entity,
                 choice,
                 self._existing(entity, choice),
                 settings,
-                today,
+                self._today(),
             )
             for entity, choice in choices.items()
         }
+
+    def _today(self) -> date:
+        context = self._unit.context
+        return context.now.astimezone(context.conventions.timezone).date()
 
     def _existing(self, entity: str, choice: Choice) -> Record | None:
         if not isinstance(choice, Use):
@@ -242,11 +272,6 @@ class LeadService:
             return owner_id
         actor = self._unit.actor.id
         return (actor if settings.owner == "actor" else None) or lead.owner_id
-
-    def _activities(self, lead: Lead) -> tuple[Task | Note, ...]:
-        reference = Ref.to(lead)
-        wanted = (F.related_to == reference) | F.links.any_of([reference])
-        return (*self._unit.related(Task, wanted), *self._unit.related(Note, wanted))
 
     # -- applying ----------------------------------------------------------------------
 
@@ -290,7 +315,7 @@ class LeadService:
         converted = self._close_lead(lead, account, contact, opportunity, changes)
         self._carry_activities(lead, made, plan.settings, changes)
         if plan.settings.contacts == "link" and account is not None:
-            self._link_contacts(lead, account, changes)
+            self._link_contacts(lead, account, contact, changes)
         unit.apply(changes)
         assert account is None or isinstance(account, Account)
         assert contact is None or isinstance(contact, Contact)
@@ -355,8 +380,9 @@ class LeadService:
         if current.version != target.version:
             raise StaleRecord(entity=entity, id=current.id, expected=target.version)
         values = dict(target.values)
-        if entity == "contact" and plan.settings.link_contact_to_account:
-            values.update(links)
+        if entity == "contact":
+            if plan.settings.link_contact_to_account or current["account_id"] is None:
+                values.update(links)
         elif entity == "opportunity":
             values.update({n: v for n, v in links.items() if current[n] is None})
         draft = unit.update_draft(current, values)
@@ -403,7 +429,7 @@ class LeadService:
             return
         new = [Ref.to(record) for record in made]
         old = Ref.to(lead)
-        for activity in self._activities(lead):
+        for activity in activities_of(self._unit, lead):
             kept = [link for link in (activity.links or ()) if link != old]
             was_main = activity.related_to == old
             main = new[0] if was_main else activity.related_to
@@ -418,9 +444,13 @@ class LeadService:
             )
             changes.update(draft)
 
-    def _link_contacts(self, lead: Lead, account: Record, changes: Changes) -> None:
-        """Link the lead's own contacts to the account; done twice, it changes nothing."""
+    def _link_contacts(
+        self, lead: Lead, account: Record, done: Record | None, changes: Changes
+    ) -> None:
+        """Link the lead's other contacts to the account; ``done`` is linked already."""
         for contact in self._unit.related(Contact, F.lead_id == lead.id):
+            if done is not None and contact.id == done.id:
+                continue
             if contact.account_id is None:
                 draft = self._unit.update_draft(contact, {"account_id": account.id})
                 self._unit.plan_updates([draft], changes)

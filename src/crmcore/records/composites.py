@@ -25,6 +25,7 @@ from crmcore.records.types import (
     Text,
     check_bounds,
     clean_text,
+    typed_reference,
 )
 from crmcore.records.values import Address, ContactPoint, Money, Ref
 
@@ -211,13 +212,10 @@ class AnyReference(FieldType):
         """Return the typed reference of a record, a Ref or its JSON data."""
         if isinstance(value, Mapping) and set(value) == {"entity", "id"}:
             value = Ref(value["entity"], _ANY_ID.coerce(value["id"], conventions))
-        elif hasattr(type(value), "entity_name"):
-            value = Ref.to(value)
-        if not isinstance(value, Ref) or not isinstance(value.id, UUID):
+        reference = typed_reference(value)
+        if self.entities and reference.entity not in self.entities:
             raise Refused("not_reference")
-        if self.entities and value.entity not in self.entities:
-            raise Refused("not_reference")
-        return value
+        return reference
 
     def to_json(self, value: Ref) -> dict[str, str]:
         """Return entity and id as text."""

@@ -14,7 +14,7 @@ from crmcore.errors import Problem, ValidationError
 from crmcore.records.composites import AnyReference, ListOf, Reference
 from crmcore.records.conventions import Conventions
 from crmcore.records.text import fold, full_name, identity_key
-from crmcore.records.types import FieldType, Refused, Storage
+from crmcore.records.types import FieldType, Link, Refused, Storage
 
 if TYPE_CHECKING:
     from crmcore.records.record import Record
@@ -30,6 +30,7 @@ class FieldDef:
     ``indexed``: stores keep an index for filters and sorting.
     ``searchable``: ``contains`` and ``starts_with`` work, without regard to case.
     ``sensitive``: personal data.
+    ``acyclic``: a reference within its own entity that never leads back to the record.
     ``system``: kept by the library; callers never set it.
     """
 
@@ -41,6 +42,7 @@ class FieldDef:
     indexed: bool = False
     searchable: bool = False
     sensitive: bool = False
+    acyclic: bool = False
     system: bool = False
     custom: bool = False
     default: Any = None
@@ -177,6 +179,11 @@ class EntityDef:
         return tuple(f for f in self.fields.values() if _refers(f.type))
 
     @cached_property
+    def acyclic_fields(self) -> tuple[FieldDef, ...]:
+        """Return the references that must not lead back to their record."""
+        return tuple(f for f in self.fields.values() if f.acyclic)
+
+    @cached_property
     def searchable_fields(self) -> tuple[FieldDef, ...]:
         """Return the fields whose folded text is stored for searching."""
         return tuple(f for f in self.fields.values() if f.searchable and f.type.textual)
@@ -260,7 +267,7 @@ class EntityDef:
 
 def _refers(kind: FieldType) -> bool:
     item = kind.item if isinstance(kind, ListOf) else kind
-    return isinstance(item, (Reference, AnyReference))
+    return isinstance(item, (Reference, AnyReference, Link))
 
 
 #: The fields of a person's name, shown in the order of its script.

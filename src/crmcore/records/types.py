@@ -10,10 +10,11 @@ integers, booleans, dates, times, ids). Scalar types live here, those made of pa
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -208,8 +209,8 @@ class DecimalNumber(FieldType):
     def coerce(self, value: Any, conventions: Conventions) -> Decimal:
         """Return the exact number; it is never rounded silently."""
         number = _exact(value)
-        scaled = number.scaleb(self.digits)
-        if scaled != scaled.to_integral_value():
+        scaled = number.scaleb(self.digits, _WIDE)
+        if scaled != scaled.to_integral_value(context=_WIDE):
             raise Refused("too_many_digits", digits=self.digits)
         self._check_range(number, scaled)
         return number.quantize(Decimal(1).scaleb(-self.digits))
@@ -242,7 +243,13 @@ def _exact(value: Any) -> Decimal:
         raise Refused("not_number") from None
     if not number.is_finite() or abs(number.adjusted()) > 40:
         raise Refused("not_number")
+    if len(number.as_tuple().digits) > _WIDE.prec:
+        raise Refused("not_number")
     return number
+
+
+#: Wide enough for every number that is let in, so that nothing is rounded.
+_WIDE = Context(prec=200)
 
 
 @attrs.frozen(kw_only=True)
@@ -345,6 +352,21 @@ class Identifier(FieldType):
         return str(value)
 
 
+def typed_reference(value: Any) -> Ref:
+    """Return the reference that a Ref is, or one to a record; refuse anything else."""
+    if hasattr(type(value), "entity_name"):
+        value = Ref.to(value)
+    if not isinstance(value, Ref) or not isinstance(value.id, UUID):
+        raise Refused("not_reference")
+    name: Any = value.entity
+    if not isinstance(name, str) or not _ENTITY_NAME.fullmatch(name):
+        raise Refused("not_reference")
+    return value
+
+
+_ENTITY_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+
+
 @attrs.frozen(kw_only=True)
 class Link(FieldType):
     """A typed reference kept as one text, for lists of links."""
@@ -353,14 +375,10 @@ class Link(FieldType):
 
     def coerce(self, value: Any, conventions: Conventions) -> Ref:
         """Return the typed reference of a record, a Ref or its text."""
-        if isinstance(value, Ref):
-            return value
         if isinstance(value, str):
             entity, _, identity = value.partition(":")
-            return Ref(entity, Identifier().coerce(identity, conventions))
-        if hasattr(type(value), "entity_name"):
-            return Ref.to(value)
-        raise Refused("not_reference")
+            value = Ref(entity, Identifier().coerce(identity, conventions))
+        return typed_reference(value)
 
     def to_stored(self, value: Ref) -> str:
         """Return entity and id as one text."""

@@ -8,7 +8,7 @@ from crmcore.criteria import F
 from crmcore.errors import TransitionRefused
 from crmcore.sales.entities import Opportunity, StageChange
 from crmcore.sales.pipelines import Pipeline, SalesSettings
-from crmcore.sales.stages import enter_stage
+from crmcore.sales.stages import CLOSED, enter_stage
 from crmcore.unit import UnitOfWork
 
 __all__ = ["SalesService"]
@@ -34,7 +34,8 @@ class SalesService:
         """Move an opportunity to another stage and log the step (SAL-03).
 
         ``stage`` is a stage's key; ``values`` are set with the step, such as
-        ``lost_reason``. Sets probability and forecast category of the stage.
+        ``lost_reason``. Sets probability and forecast category of the stage. A closed
+        opportunity leaves its stage by :meth:`reopen` only (SAL-04).
 
         Raises TransitionRefused naming the guard or the missing fields, ValidationError,
         StaleRecord, NotFound, AccessDenied.
@@ -48,16 +49,32 @@ class SalesService:
     def _move(
         self, opportunity: Opportunity, stage: str, values: dict[str, Any]
     ) -> Opportunity:
-        unit = self._unit
-        (current,) = unit.load_current([opportunity])
+        (current,) = self._unit.load_current([opportunity])
         assert isinstance(current, Opportunity)
-        changed = enter_stage(current, stage, self.settings, unit.context.now, values)
+        return self._enter(current, stage, values)
+
+    def _enter(
+        self,
+        current: Opportunity,
+        stage: str,
+        values: dict[str, Any],
+        *,
+        reopening: bool = False,
+    ) -> Opportunity:
+        unit = self._unit
+        changed = enter_stage(
+            current,
+            stage,
+            self.settings,
+            unit.context.now,
+            values,
+            reopening=reopening,
+        )
         draft = unit.update_draft(current, changed)
         draft.privileged = True
         changes = unit.changes()
         (moved,) = unit.plan_updates([draft], changes)
         assert isinstance(moved, Opportunity)
-        changes.references["opportunity", moved.id] = moved
         step = unit.drafts_of_new([(self._step(current, moved), {})], managed=True)
         unit.plan_creation(step, changes)
         unit.apply(changes)
@@ -104,16 +121,21 @@ class SalesService:
 
         Reason and time of closing are cleared; the history keeps them.
         """
-        if opportunity.stage_category not in ("won", "lost"):
-            raise TransitionRefused(
-                source=opportunity.stage,
-                target=opportunity.last_open_stage,
-                reason="not_closed",
-            )
-        pipeline = self.pipeline_of(opportunity)
-        last = opportunity.last_open_stage
+        return self._unit.perform(
+            "sales.reopen", [opportunity], lambda: self._reopen(opportunity)
+        )
+
+    def _reopen(self, opportunity: Opportunity) -> Opportunity:
+        (current,) = self._unit.load_current([opportunity])
+        assert isinstance(current, Opportunity)
+        pipeline = self.pipeline_of(current)
+        last = current.last_open_stage
         stage = last if last in pipeline.by_key else pipeline.first_of("open").key
-        return self.move(opportunity, stage or "", close_note=None)
+        if current.stage_category not in CLOSED:
+            raise TransitionRefused(
+                source=current.stage, target=stage, reason="not_closed"
+            )
+        return self._enter(current, stage or "", {"close_note": None}, reopening=True)
 
     def stage_history(self, opportunity: Opportunity) -> tuple[StageChange, ...]:
         """Return the steps of an opportunity, oldest first (SAL-03)."""

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from crmcore.errors import TransitionRefused, ValidationError
+from crmcore.errors import Problem, TransitionRefused, ValidationError
 from crmcore.sales.entities import Opportunity
 from crmcore.sales.pipelines import Pipeline, SalesSettings, Stage
 from crmcore.unit import Draft
 
-__all__ = ["STAGE_FIELDS", "enter_stage", "set_initial_stage", "stage_of"]
+__all__ = ["CLOSED", "STAGE_FIELDS", "enter_stage", "set_initial_stage", "stage_of"]
 
 #: Fields that only a stage move sets.
 STAGE_FIELDS = frozenset(
@@ -32,7 +32,10 @@ STAGE_FIELDS = frozenset(
     }
 )
 
-_CLOSED = frozenset({"won", "lost"})
+#: Categories of stages that end the work on an opportunity.
+CLOSED = frozenset({"won", "lost"})
+#: What goes with a step, so that whoever moves an opportunity may give it.
+_REASONS = frozenset({"lost_reason", "won_reason"})
 #: What nobody changes on a closed opportunity (SAL-04).
 _LOCKED = frozenset({"amount", "amount_type", "probability", "account_id"})
 
@@ -70,8 +73,12 @@ def _start(draft: Draft, settings: SalesSettings) -> None:
         return
     if not stage.active:
         draft.refuse("stage", "inactive_option", value=key)
-    if stage.category == "lost" and draft["lost_reason"] is None:
-        draft.refuse("lost_reason", "required")
+    for name in _needed(stage, settings):
+        if draft[name] is None:
+            draft.refuse(name, "required")
+    for name in _unfit(stage):
+        if draft[name] is not None:
+            draft.refuse(name, "read_only")
     manual = draft["probability"] is not None and settings.probability_editable
     if draft["probability"] is not None and not manual:
         _refuse_other_probability(draft, stage)
@@ -83,7 +90,7 @@ def _start(draft: Draft, settings: SalesSettings) -> None:
     draft.set("probability_source", "manual" if manual else "stage")
     if not manual:
         draft.set("probability", stage.probability)
-    if stage.category in _CLOSED:
+    if stage.category in CLOSED:
         closed_at = draft["closed_at"] or draft.context.now
         draft.set("closed_at", closed_at)
     else:
@@ -96,10 +103,10 @@ def _refuse_other_probability(draft: Draft, stage: Stage) -> None:
 
 
 def _guard(draft: Draft, settings: SalesSettings) -> None:
-    for name in STAGE_FIELDS & set(draft.values):
+    for name in sorted(STAGE_FIELDS & set(draft.values)):
         draft.refuse(name, "read_only")
-    if draft["stage_category"] in _CLOSED:
-        for name in _LOCKED & set(draft.values):
+    if draft["stage_category"] in CLOSED:
+        for name in sorted(_LOCKED & set(draft.values)):
             draft.refuse(name, "read_only")
     elif draft.changes("probability"):
         if settings.probability_editable:
@@ -114,18 +121,22 @@ def enter_stage(
     settings: SalesSettings,
     now: datetime,
     given: Mapping[str, Any],
+    *,
+    reopening: bool = False,
 ) -> dict[str, Any]:
     """Return the fields to set when ``opportunity`` enters the stage ``target``.
 
-    ``given`` are the reason and other values handed in with the step.
+    ``given`` are the reason and other values handed in with the step; ``reopening``
+    lets a closed opportunity leave its stage.
 
-    Raises ValidationError for an unknown stage, TransitionRefused naming the guard or
-    the missing fields.
+    Raises ValidationError for an unknown stage or a value that only the stage sets,
+    TransitionRefused naming the guard or the missing fields.
     """
+    _check_given(given, settings)
     pipeline = settings.pipeline(opportunity.pipeline) or settings.default
     stage = stage_of(pipeline, target)
     current = pipeline.by_key.get(opportunity.stage or "")
-    _check_step(opportunity, current, stage, settings)
+    _check_step(opportunity, current, stage, settings, reopening)
     _check_filled(opportunity, stage, settings, given)
     values: dict[str, Any] = {
         **given,
@@ -134,7 +145,7 @@ def enter_stage(
         "stage_category": stage.category,
         "forecast_category": stage.forecast_category,
         "stage_changed_at": now,
-        "closed_at": now if stage.category in _CLOSED else None,
+        "closed_at": now if stage.category in CLOSED else None,
     }
     if current is not None and current.category == "open":
         values["last_open_stage"] = current.key
@@ -149,7 +160,7 @@ def _probability(
     opportunity: Opportunity, stage: Stage, settings: SalesSettings
 ) -> dict[str, Any]:
     manual = opportunity.probability_source == "manual"
-    if manual and settings.keep_manual_probability and stage.category not in _CLOSED:
+    if manual and settings.keep_manual_probability and stage.category not in CLOSED:
         return {}
     return {"probability": stage.probability, "probability_source": "stage"}
 
@@ -159,12 +170,15 @@ def _check_step(
     current: Stage | None,
     stage: Stage,
     settings: SalesSettings,
+    reopening: bool,
 ) -> None:
     reason = None
     if not stage.active:
         reason = "stage_inactive"
     elif current is not None and stage.key == current.key:
         reason = "same_stage"
+    elif opportunity.stage_category in CLOSED and not reopening:
+        reason = "closed"
     elif (
         settings.stage_order == "as_defined"
         and current is not None
@@ -184,12 +198,11 @@ def _check_filled(
     settings: SalesSettings,
     given: Mapping[str, Any],
 ) -> None:
-    needed = list(stage.requirements)
-    if stage.category == "lost":
-        needed.append("lost_reason")
-    if stage.category == "won" and settings.reason_required_when_won:
-        needed.append("won_reason")
-    missing = [n for n in needed if given.get(n) is None and opportunity[n] is None]
+    missing = [
+        name
+        for name in _needed(stage, settings)
+        if _is_blank(given[name] if name in given else opportunity[name])
+    ]
     if missing:
         raise TransitionRefused(
             source=opportunity.stage,
@@ -197,3 +210,34 @@ def _check_filled(
             reason="missing_fields",
             missing=missing,
         )
+
+
+def _check_given(given: Mapping[str, Any], settings: SalesSettings) -> None:
+    """Refuse what only the stage itself sets (SAL-03)."""
+    fixed = STAGE_FIELDS - _REASONS
+    if not settings.probability_editable:
+        fixed |= {"probability"}
+    problems = [Problem(name, "read_only") for name in sorted(fixed & set(given))]
+    if problems:
+        raise ValidationError(problems)
+
+
+def _needed(stage: Stage, settings: SalesSettings) -> list[str]:
+    """Return the fields that must be filled to enter a stage."""
+    needed = list(stage.requirements)
+    if stage.category == "lost":
+        needed.append("lost_reason")
+    if stage.category == "won" and settings.reason_required_when_won:
+        needed.append("won_reason")
+    return list(dict.fromkeys(needed))
+
+
+def _unfit(stage: Stage) -> list[str]:
+    """Return the fields that make no sense for an opportunity in a stage."""
+    unfit = {"lost": "lost_reason", "won": "won_reason"}
+    names = [name for category, name in unfit.items() if category != stage.category]
+    return names if stage.category in CLOSED else [*names, "closed_at"]
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

@@ -111,7 +111,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
         unique=True,
     ),
     "url": st.sampled_from(
-        ["https://example.com/%_", "http://b.example.com/?q='", "c.example.com"]
+        ["https://example.com/%_", "http://b.example.com/?q='", "https://c.example.com"]
     ),
     "address": st.builds(
         Address,

@@ -13,12 +13,19 @@ import attrs
 from crmcore.access import Actor, Decisions, User
 from crmcore.criteria import Binder, Bound, BoundAnd, Criteria, Operator, Test
 from crmcore.criteria.binding import Subject
-from crmcore.errors import CRMError, NotFound
+from crmcore.errors import (
+    Conflict,
+    CRMError,
+    NotFound,
+    StaleRecord,
+    StorageError,
+)
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.storage import Event, Transaction
 from crmcore.unit.context import Context
 from crmcore.unit.environment import Environment
 from crmcore.unit.operations import Journal, fingerprint
+from crmcore.unit.versions import at_version
 
 __all__ = ["UnitBase", "live"]
 
@@ -53,8 +60,14 @@ class UnitBase:
         self._journal = journal
         self._depth = 0
         self._failure: BaseException | None = None
-        self._binder = Binder(context.schema, context.conventions, context.now)
-        self._trusted = attrs.evolve(self._binder, trusted=True)
+        self._trusted = Binder(
+            context.schema, context.conventions, context.now, trusted=True
+        )
+        self._binder = attrs.evolve(
+            self._trusted,
+            trusted=False,
+            scope=self._read_scope,
+        )
 
     @property
     def schema(self) -> Schema:
@@ -77,6 +90,9 @@ class UnitBase:
         """Return criteria joined with the actor's scope, checked; live records only."""
         wanted = self._binder.criteria(entity, criteria)
         return BoundAnd((wanted, self._scope(entity, action), live(entity)))
+
+    def _read_scope(self, entity: EntityDef) -> Criteria:
+        return self.decisions.scope(entity)
 
     def _scope(self, entity: EntityDef, action: str) -> Bound:
         scope = self.decisions.scope(entity, action)
@@ -110,27 +126,43 @@ class UnitBase:
         return record
 
     def perform(
-        self,
-        verb: str,
-        payload: Any,
-        work: Callable[[], T],
-        result: type[Any] | None = None,
+        self, verb: str, payload: Any, work: Callable[[], T], *kinds: type[Any]
     ) -> T:
         """Run a writing verb: once per operation key, as a whole or not at all.
 
-        ``payload`` is what the caller asked for; ``result`` the class of the result
-        where it is a value made of records.
+        ``payload`` is what the caller asked for; ``kinds`` are the classes of values
+        that the result may hold beside records.
         """
         if self._failure is not None:
             raise self._failure
-        if self._journal is None or self._depth:
-            return self._nested(work)
+        return self._once(verb, payload, lambda: self._nested(work), kinds)
+
+    def recall(
+        self, verb: str, payload: Any, work: Callable[[], T], *kinds: type[Any]
+    ) -> T:
+        """Run a reading verb whose answer a retry under the same key is to get again.
+
+        For plans: what they were made from has changed when the retry comes.
+        """
+        return self._once(verb, payload, work, kinds)
+
+    def _once(
+        self, verb: str, payload: Any, work: Callable[[], T], kinds: tuple[Any, ...]
+    ) -> T:
+        journal = self._journal
+        if journal is None or self._depth:
+            return work()
         mark = fingerprint(verb, payload)
-        if self._journal.replaying:
-            replayed: T = self._journal.replay(mark, result, self._load_any)
+        if journal.replaying:
+            replayed: T = journal.replay(mark, kinds, self._load_version)
             return replayed
-        answer = self._nested(work)
-        self._journal.record(mark, answer)
+        try:
+            answer = work()
+        except CRMError as error:
+            if self._failure is None:
+                journal.record_refusal(mark, error)
+            raise
+        journal.record(mark, answer)
         return answer
 
     def _nested(self, work: Callable[[], T]) -> T:
@@ -140,16 +172,25 @@ class UnitBase:
             return work()
         except CRMError as error:
             error.locale = self.context.conventions.locale
+            if _breaks_off(error) and self._failure is None:
+                self._failure = error
             raise
         finally:
             self._depth -= 1
 
-    def _load_any(self, entity: str, identity: UUID) -> Record:
+    def _load_version(self, entity: str, identity: UUID, version: int) -> Record:
+        """Return a record as a verb of this operation returned it."""
         definition = self.schema.entity(entity)
         found = self.transaction.load(definition, [identity])
         if identity not in found:
             raise NotFound(entity=entity, id=identity)
-        return found[identity]
+        record = found[identity]
+        if record.version == version:
+            return record
+        history = self.transaction.history(definition, identity)
+        return at_version(
+            definition, record, version, history, self.context.conventions
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -159,3 +200,10 @@ class UnitBase:
         except BaseException as error:
             self._failure = error
             raise
+
+
+def _breaks_off(error: CRMError) -> bool:
+    """Tell whether a server may have ended the transaction with this error."""
+    if isinstance(error, StaleRecord):
+        return False
+    return isinstance(error, (Conflict, StorageError))

@@ -125,10 +125,13 @@ class Changes:
             return frozenset()
         return frozenset(match_keys(deriver, record, self.follow))
 
-    def inserts(self, entity: str, identity: UUID) -> bool:
-        """Tell whether these changes make the record."""
+    def writes(self, entity: str, identity: UUID) -> bool:
+        """Tell whether these changes make or change the record."""
         made = self.insertions.get(entity, ())
-        return any(insertion.record.id == identity for insertion in made)
+        changed = self.updates.get(entity, ())
+        return any(one.record.id == identity for one in made) or any(
+            one.new.id == identity for one in changed
+        )
 
     def follow(self, entity: str, identity: UUID) -> Record | None:
         """Return a referenced record that was loaded for this batch."""
@@ -139,6 +142,8 @@ class Changes:
         assert old is not None
         for name, value in draft.values.items():
             before = entity.value_of(old, name)
+            if value == before:
+                continue
             to_json = entity.fields[name].type.to_json
             yield FieldChange(
                 name,

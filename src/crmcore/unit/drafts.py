@@ -11,6 +11,7 @@ from crmcore.errors import Problem, ValidationError
 from crmcore.records import (
     UNSAVED,
     Choice,
+    Choices,
     EntityDef,
     FieldDef,
     Record,
@@ -73,17 +74,23 @@ def _coerced(draft: Draft, field: FieldDef, value: Any) -> Any:
     except Refused as refused:
         draft.refuse(field.name, refused.reason, **refused.details)
         return None
-    if isinstance(kind, Choice) and result is not None:
-        option = kind.picklist.by_key[result]
-        if not option.active and not _is_stored(draft, field, result):
-            draft.refuse(field.name, "inactive_option", value=result)
+    if isinstance(kind, (Choice, Choices)) and result is not None:
+        _refuse_inactive(draft, field, kind, result)
     return result
 
 
-def _is_stored(draft: Draft, field: FieldDef, value: Any) -> bool:
-    if draft.old is None:
-        return False
-    return bool(draft.entity.value_of(draft.old, field.name) == value)
+def _refuse_inactive(
+    draft: Draft, field: FieldDef, kind: Choice | Choices, result: Any
+) -> None:
+    """Refuse options that are no longer chosen, unless they are stored already."""
+    old = draft.old and draft.entity.value_of(draft.old, field.name)
+    if isinstance(kind, Choices):
+        picklist, chosen, kept = kind.item.picklist, result, old or ()
+    else:
+        picklist, chosen, kept = kind.picklist, (result,), (old,)
+    for key in chosen:
+        if not picklist.by_key[key].active and key not in kept:
+            draft.refuse(field.name, "inactive_option", value=key)
 
 
 def new_draft(
@@ -92,7 +99,7 @@ def new_draft(
     """Return the draft of a new record; ``given`` adds to the record's own values."""
     draft = Draft(entity, context, None, {})
     _refuse_unknown(draft, given)
-    _refuse_unknown(draft, record.custom)
+    _refuse_not_custom(draft, record.custom)
     _refuse_envelope(draft, record)
     values = draft.values
     values.update(entity.input_values(record))
@@ -130,6 +137,15 @@ def _refuse_unknown(draft: Draft, given: Iterable[str]) -> None:
             draft.refuse(str(name)[:80], "unknown_field", entity=draft.entity.name)
         elif field.system:
             draft.refuse(name, "read_only")
+
+
+def _refuse_not_custom(draft: Draft, given: Iterable[str]) -> None:
+    for name in given:
+        field = draft.entity.fields.get(name)
+        if field is not None and field.system:
+            draft.refuse(name, "read_only")
+        elif field is None or not field.custom:
+            draft.refuse(str(name)[:80], "unknown_field", entity=draft.entity.name)
 
 
 def update_draft(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from crmcore.matching import (
@@ -21,6 +22,10 @@ from crmcore.unit.writing import WritingVerbs
 
 __all__ = ["DuplicateVerbs"]
 
+R = TypeVar("R", bound=Record)
+
+#: So many records at the most are tied to another.
+MOST_SHARING = 100_000
 #: Keys that more records share than this say nothing; they are cut off and reported.
 TOO_COMMON = 50
 
@@ -56,6 +61,17 @@ class DuplicateVerbs(WritingVerbs):
             self._matches(record, found, rules, holders, common, candidates)
             for record, found in zip(records, keys, strict=True)
         ]
+
+    def sharing(self, kind: type[R], key: str) -> tuple[R, ...]:
+        """Return live records that have a match key, whatever their owner, oldest first.
+
+        For services that have asked for the right to the record they belong to.
+        """
+        entity = self.schema.entity(kind)
+        hits = self.transaction.match(entity, (key,), MOST_SHARING)
+        found = self.transaction.load(entity, [hit.record_id for hit in hits])
+        ordered = sorted(found.values(), key=lambda record: record.id)
+        return tuple(record for record in ordered if isinstance(record, kind))
 
     def _keys_of(self, record: Record) -> dict[str, MatchKey]:
         entity = self.schema.entity(record)
@@ -125,6 +141,8 @@ class DuplicateVerbs(WritingVerbs):
             for place, shared in _shared(rule, keys, holders).items():
                 candidate = candidates.get(place)
                 if candidate is None or place == (entity.name, record.id):
+                    continue
+                if candidate.deleted_at is not None:
                     continue
                 match = self._match(
                     rule, self.schema.entity(place[0]), candidate, shared

@@ -45,7 +45,8 @@ class Environment:
     areas: tuple[Area, ...]
     settings: Mapping[type[Any], Any]
     cross_visibility_hits: bool = True
-    subscribers: list[Subscriber] = attrs.field(factory=list)
+    #: By tenant: nothing crosses between tenants.
+    subscribers: dict[str, list[Subscriber]] = attrs.field(factory=dict)
     _organisations: dict[str, Organisation] = attrs.field(factory=dict)
 
     def rules_of(self, entity: str) -> tuple[EntityRule, ...]:
@@ -62,13 +63,20 @@ class Environment:
         """Return all match rules."""
         return tuple(rule for area in self.areas for rule in area.match_rules)
 
-    def organisation(self, tenant: str, transaction: Transaction) -> Organisation:
-        """Return the tenant's organisation as it is now, read only when it changed."""
+    def organisation(
+        self, tenant: str, transaction: Transaction, *, remember: bool = True
+    ) -> Organisation:
+        """Return the tenant's organisation as it is now, read only when it changed.
+
+        ``remember`` keeps it for others; never in a transaction that may hold users
+        who were not committed.
+        """
         version = transaction.current_number(ORGANISATION_SEQUENCE)
         known = self._organisations.get(tenant)
         if known is None or known.version != version:
             known = Organisation.of(self._users(transaction), version)
-            self._organisations[tenant] = known
+            if remember:
+                self._organisations[tenant] = known
         return known
 
     def read_organisation(self, transaction: Transaction, version: int) -> Organisation:
@@ -122,14 +130,14 @@ class Environment:
         own = self.conventions
         try:
             zone = ZoneInfo(timezone) if timezone else own.timezone
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             zone = own.timezone
         return attrs.evolve(own, locale=language or own.locale, timezone=zone)
 
-    def publish(self, events: Iterable[Event]) -> None:
-        """Tell the subscribers what was committed; their failures are only logged."""
+    def publish(self, tenant: str, events: Iterable[Event]) -> None:
+        """Tell a tenant's subscribers what was committed; failures are only logged."""
         for event in events:
-            for subscriber in tuple(self.subscribers):
+            for subscriber in tuple(self.subscribers.get(tenant, ())):
                 try:
                     subscriber(event)
                 except Exception:

@@ -1,15 +1,15 @@
 """Operation keys: a unit of work that is retried does nothing twice.
 
 The journal of an operation lists the outermost writing verbs, each with a fingerprint of
-what was asked and a reference to what came out. A retry under the same key is answered
-from the journal; another content under the same key is refused.
+what was asked and what came out, or why it was refused. A retry under the same key by the
+same actor is answered from the journal; anything else under the same key is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -18,10 +18,18 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.criteria import Criteria, to_json
-from crmcore.errors import OperationConflict
+from crmcore.criteria import Criteria
+from crmcore.criteria import to_json as criteria_to_json
+from crmcore.errors import CRMError, OperationConflict
 from crmcore.records import UNSAVED, Record
 from crmcore.storage import Operation
+from crmcore.unit.results import (
+    Load,
+    error_from_json,
+    error_to_json,
+    from_json,
+    to_json,
+)
 
 __all__ = ["Journal", "fingerprint"]
 
@@ -30,7 +38,8 @@ _ENVELOPE = frozenset(
     {"version", "created_at", "created_by", "updated_at", "updated_by"}
 )
 
-Load = Callable[[str, UUID], Record]
+#: What is left of verbs that a savepoint undid.
+_UNDONE: Mapping[str, Any] = {"undone": True}
 
 
 def fingerprint(verb: str, payload: Any) -> str:
@@ -46,7 +55,7 @@ def _plain(value: Any) -> Any:
         given = attrs.asdict(cast(Any, value), recurse=False)
         return {k: v for k, v in given.items() if k not in _ENVELOPE and v is not None}
     if isinstance(value, Criteria):
-        return to_json(value)
+        return criteria_to_json(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset)):
@@ -64,34 +73,6 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
-def _result_to_json(result: Any) -> Any:
-    if isinstance(result, Record):
-        return {"entity": result.entity_name(), "id": str(result.id)}
-    if isinstance(result, (list, tuple)):
-        return [_result_to_json(item) for item in result]
-    if attrs.has(type(result)):
-        fields = attrs.fields(type(result))
-        return {
-            "fields": {f.name: _result_to_json(getattr(result, f.name)) for f in fields}
-        }
-    if result is None or isinstance(result, (str, int, float, bool)):
-        return {"value": result}
-    raise TypeError(type(result).__name__)
-
-
-def _result_from_json(data: Any, kind: type[Any] | None, load: Load) -> Any:
-    if isinstance(data, list):
-        return tuple(_result_from_json(item, None, load) for item in data)
-    if "value" in data:
-        return data["value"]
-    if "fields" in data:
-        assert kind is not None
-        return kind(
-            **{n: _result_from_json(v, None, load) for n, v in data["fields"].items()}
-        )
-    return load(data["entity"], UUID(data["id"]))
-
-
 @attrs.define(eq=False)
 class Journal:
     """The verbs of one operation: written the first time, replayed on a retry."""
@@ -107,24 +88,49 @@ class Journal:
 
     def record(self, mark: str, result: Any) -> None:
         """Note one verb and its result."""
-        self.entries.append({"mark": mark, "result": _result_to_json(result)})
+        self.entries.append({"mark": mark, "result": to_json(result)})
 
-    def replay(self, mark: str, kind: type[Any] | None, load: Load) -> Any:
-        """Return the stored result of the next verb.
+    def record_refusal(self, mark: str, error: CRMError) -> None:
+        """Note one verb that was refused: whoever went on will go on again."""
+        self.entries.append({"mark": mark, "error": error_to_json(error)})
+
+    def replay(self, mark: str, kinds: Iterable[type[Any]], load: Load) -> Any:
+        """Return the stored result of the next verb, or raise its stored refusal.
 
         Raises OperationConflict where the verb or its content differs.
         """
-        assert self.done is not None
-        position = len(self.entries)
-        if position >= len(self.done.journal):
-            raise OperationConflict(key=self.key)
-        entry = self.done.journal[position]
-        if entry["mark"] != mark:
-            raise OperationConflict(key=self.key)
+        entry = self._next()
+        self.require(entry is not None and entry.get("mark") == mark)
+        assert entry is not None
         self.entries.append(entry)
-        return _result_from_json(entry["result"], kind, load)
+        if "error" in entry:
+            raise error_from_json(entry["error"], load, kinds)
+        return from_json(entry["result"], load, kinds)
+
+    def undo_to(self, position: int) -> None:
+        """Note that all since ``position`` was undone, with its savepoint."""
+        if not self.replaying:
+            self.entries[position:] = [_UNDONE]
+
+    def skip_undone(self) -> bool:
+        """Tell whether what comes next was undone by a savepoint, and pass it by."""
+        entry = self._next()
+        if entry is None or "mark" in entry:
+            return False
+        self.entries.append(entry)
+        return True
+
+    def _next(self) -> Mapping[str, Any] | None:
+        """Return what the operation did next, when it was done."""
+        if self.done is None or len(self.entries) >= len(self.done.journal):
+            return None
+        return self.done.journal[len(self.entries)]
 
     def check_complete(self) -> None:
         """Raise OperationConflict where a retry did less than the operation."""
-        if self.done is not None and len(self.entries) != len(self.done.journal):
+        self.require(self.done is None or len(self.entries) == len(self.done.journal))
+
+    def require(self, same: bool) -> None:
+        """Raise OperationConflict unless a retry did the same."""
+        if not same:
             raise OperationConflict(key=self.key)

@@ -37,6 +37,8 @@ R = TypeVar("R", bound=Record)
 
 #: Pages hold at most this many records.
 LARGEST_PAGE = 2_000
+#: Capped totals count no further.
+LARGEST_TOTAL = 1_000_000_000
 
 
 class ReadingVerbs(UnitBase):
@@ -154,7 +156,7 @@ class ReadingVerbs(UnitBase):
             return None
         if total == "exact":
             return Total(self.transaction.count(entity, where), exact=True)
-        if type(total) is not int or total < 1:
+        if type(total) is not int or not 1 <= total <= LARGEST_TOTAL:
             raise ValidationError.of("total", "malformed")
         counted = self.transaction.count(entity, where, cap=total + 1)
         return Total(min(counted, total), exact=counted <= total)
@@ -167,8 +169,10 @@ class ReadingVerbs(UnitBase):
         order_by: Sort | FieldExpression | Iterable[Sort | FieldExpression] = (),
         chunk: int = 1_000,
     ) -> Iterator[R]:
-        """Yield all records that match, in bounded memory."""
+        """Yield all records that match, in bounded memory; ``chunk`` are read at once."""
         entity = self.schema.entity(kind)
+        if type(chunk) is not int or chunk < 1:
+            raise ValidationError.of("chunk", "malformed")
         query = Query(
             entity=entity,
             where=self.bind(entity, criteria),

@@ -1,10 +1,15 @@
-"""What must hold for users: known profile, active superior, no circle (ACC-08)."""
+"""What must hold for users: known profile, real time zone, no circle (ACC-08)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from crmcore.access import Organisation, User
+from crmcore.errors import ValidationError
 from crmcore.unit.drafts import Draft
 
-__all__ = ["check_manager", "check_profile"]
+__all__ = ["check_profile", "check_timezone", "refuse_circles"]
 
 
 def check_profile(draft: Draft) -> None:
@@ -15,13 +20,26 @@ def check_profile(draft: Draft) -> None:
         draft.refuse("profile", "not_an_option", value=profile)
 
 
-def check_manager(draft: Draft) -> None:
-    """Refuse a superior who is below the user: the tree has no circles (ACC-08)."""
-    manager = draft.values.get("manager_id")
-    if manager is None or draft.old is None:
+def check_timezone(draft: Draft) -> None:
+    """Refuse a time zone that there is not."""
+    name = draft.values.get("timezone")
+    if name is None:
         return
-    organisation = draft.context.organisation
-    cycle = organisation.cycle(draft.old.id, manager)
-    if cycle:
-        names = [organisation.users[i].username or str(i) for i in cycle]
-        draft.refuse("manager_id", "cycle", path=" → ".join(names))
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        draft.refuse("timezone", "not_an_option", value=name)
+
+
+def refuse_circles(organisation: Organisation, written: Iterable[User]) -> None:
+    """Raise ValidationError where a written user is below itself (ACC-08).
+
+    ``organisation`` holds the users as written.
+    """
+    for user in written:
+        if user.manager_id is None or user.deleted_at is not None:
+            continue
+        circle = organisation.cycle(user.id, user.manager_id)
+        if circle:
+            names = [organisation.users[i].username or str(i) for i in circle]
+            raise ValidationError.of("manager_id", "cycle", path=" → ".join(names))

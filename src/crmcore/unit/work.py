@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from crmcore.access import Actor, User
-from crmcore.errors import CRMError
+from crmcore.errors import CRMError, OperationConflict
 from crmcore.records import Conventions
 from crmcore.storage import Operation, Transaction
 from crmcore.unit.context import Context
@@ -23,9 +23,37 @@ __all__ = ["UnitOfWork", "begin", "unit_of_work"]
 class UnitOfWork(DuplicateVerbs):
     """One actor's work in one transaction; areas add their verbs to it."""
 
-    def savepoint(self) -> AbstractContextManager[None]:
-        """Return a context whose exception undoes only what was done inside it."""
-        return self.transaction.savepoint()
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Open a context whose exception undoes only what was done inside it."""
+        with self.transaction.savepoint():
+            before = (len(self.events), self.context, self.decisions)
+            try:
+                with self._journal_of_savepoint():
+                    yield
+            except BaseException:
+                events, self.context, self.decisions = before
+                del self.events[events:]
+                raise
+
+    @contextmanager
+    def _journal_of_savepoint(self) -> Iterator[None]:
+        """Note when all inside is undone; a retry does it once more and undoes it."""
+        journal = self._journal
+        if journal is None or self._depth:
+            yield
+            return
+        start = len(journal.entries)
+        again = journal.skip_undone()
+        self._journal = None if again else journal
+        try:
+            yield
+            journal.require(not again)
+        except BaseException:
+            journal.undo_to(start)
+            raise
+        finally:
+            self._journal = journal
 
     def check_failure(self) -> None:
         """Raise the error of a write that broke off, even if the caller caught it."""
@@ -40,9 +68,15 @@ def begin(
     actor: Actor | User | UUID | str,
     transaction: Transaction,
     operation_key: str | None,
+    *,
+    joined: bool = False,
 ) -> UnitOfWork:
-    """Return a unit of work for an actor; raises AccessDenied for nobody active."""
-    organisation = environment.organisation(tenant, transaction)
+    """Return a unit of work for an actor; raises AccessDenied for nobody active.
+
+    ``joined`` tells that the transaction is the host's, who may have written users in
+    it and may yet take them back.
+    """
+    organisation = environment.organisation(tenant, transaction, remember=not joined)
     known = environment.actor(actor, organisation)
     context = Context(
         tenant=tenant,
@@ -60,7 +94,10 @@ def begin(
     if operation_key is not None:
         operation = Operation(operation_key, context.now, known.id)
         transaction.begin_writing()
-        journal = Journal(operation_key, transaction.begin_operation(operation))
+        done = transaction.begin_operation(operation)
+        if done is not None and done.by != known.id:
+            raise OperationConflict(key=operation_key)
+        journal = Journal(operation_key, done)
     return kind(environment, context, transaction, journal)
 
 
@@ -88,7 +125,15 @@ def unit_of_work(
         with environment.store.transaction(
             tenant, environment.schema, within=within
         ) as transaction:
-            unit = begin(kind, environment, tenant, actor, transaction, operation_key)
+            unit = begin(
+                kind,
+                environment,
+                tenant,
+                actor,
+                transaction,
+                operation_key,
+                joined=within is not None,
+            )
             locale = unit.context.conventions.locale
             yield unit
             unit.check_failure()
@@ -98,7 +143,7 @@ def unit_of_work(
         raise
     if within is None:
         environment.remember_organisation(tenant, unit.context.organisation)
-        environment.publish(unit.events)
+        environment.publish(tenant, unit.events)
 
 
 def finish_operation(unit: UnitOfWork) -> None:

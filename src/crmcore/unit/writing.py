@@ -19,27 +19,20 @@ from crmcore.errors import (
     UniqueViolation,
     ValidationError,
 )
-from crmcore.records import (
-    AnyReference,
-    EntityDef,
-    FieldDef,
-    ListOf,
-    Record,
-    Ref,
-    Reference,
-)
+from crmcore.records import EntityDef, Record
 from crmcore.storage import Claim
 from crmcore.unit.changes import Changes
 from crmcore.unit.drafts import Draft, finish, new_draft, update_draft
 from crmcore.unit.environment import ORGANISATION_SEQUENCE
-from crmcore.unit.reading import ReadingVerbs
+from crmcore.unit.references import ReferenceChecks
+from crmcore.unit.user_rules import refuse_circles
 
 __all__ = ["WritingVerbs"]
 
 R = TypeVar("R", bound=Record)
 
 
-class WritingVerbs(ReadingVerbs):
+class WritingVerbs(ReferenceChecks):
     """What a session can write; each verb takes effect as a whole or not at all."""
 
     # -- create ------------------------------------------------------------------------
@@ -241,11 +234,15 @@ class WritingVerbs(ReadingVerbs):
 
     def _delete(self, records: Sequence[R]) -> list[R]:
         changes = self.changes()
-        deleted = []
+        drafts = []
         for stored in self.load_current(records):
             entity = self.schema.entity(stored)
             self.require_scope(entity, stored, "delete")
-            draft = Draft(entity, self.context, stored, {})
+            drafts.append(Draft(entity, self.context, stored, {}))
+        # Match keys may come from referenced records: all of them have to go.
+        self.load_references(drafts, changes, everything=True, strict=False)
+        deleted = []
+        for draft in drafts:
             gone = changes.update(
                 draft,
                 "deleted",
@@ -299,75 +296,16 @@ class WritingVerbs(ReadingVerbs):
         """Return an empty collection of changes for this unit of work."""
         return Changes(self.context, self.environment.derivers)
 
-    def load_references(
-        self,
-        drafts: Sequence[Draft],
-        changes: Changes,
-        *,
-        everything: bool = False,
-        strict: bool = True,
-    ) -> None:
-        """Load what the drafts refer to, one statement per entity, and check it.
-
-        A reference to a record that the actor may not see is refused like one to no
-        record at all. ``everything`` loads what the unchanged fields refer to as well.
-        """
-        wanted = [
-            (draft, field, ref)
-            for draft in drafts
-            for field in draft.entity.references
-            for ref in references_in(field, _value(draft, field, everything))
-        ]
-        derived = [
-            (draft, field, ref)
-            for draft in drafts
-            if draft.old is not None and changes.may_rekey(draft)
-            for field in draft.entity.references
-            for ref in references_in(
-                field, draft.entity.value_of(draft.old, field.name)
-            )
-        ]
-        self._load_into(changes, {ref for _, _, ref in (*wanted, *derived)})
-        for draft, field, ref in wanted if strict else ():
-            self._check_reference(draft, field, ref, changes)
-
-    def _load_into(self, changes: Changes, refs: set[Ref]) -> None:
-        by_entity: dict[str, set[UUID]] = {}
-        for ref in refs:
-            if ref.entity != "user" and ref.entity in self.schema.entities:
-                by_entity.setdefault(ref.entity, set()).add(ref.id)
-        for name, ids in sorted(by_entity.items()):
-            missing = [i for i in sorted(ids) if (name, i) not in changes.references]
-            if missing:
-                entity = self.schema.entity(name)
-                for identity, record in self.transaction.load(entity, missing).items():
-                    changes.references[name, identity] = record
-
-    def _check_reference(
-        self, draft: Draft, field: FieldDef, ref: Ref, changes: Changes
-    ) -> None:
-        if ref.entity == "user":
-            known = self.context.organisation.users.get(ref.id)
-            if known is None:
-                draft.refuse(field.name, "not_found")
-            elif field.name == "owner_id" and not (
-                self.context.organisation.is_active(ref.id)
-            ):
-                draft.refuse(field.name, "unknown_user")
-            return
-        if changes.inserts(ref.entity, ref.id):
-            # Made by the same verb, maybe for an owner whom the actor does not follow.
-            return
-        target = self.schema.entities.get(ref.entity)
-        record = changes.references.get((ref.entity, ref.id))
-        if target is None or not self.visible(target, record):
-            draft.refuse(field.name, "not_found")
-
     def apply(self, changes: Changes) -> None:
         """Write everything that a verb decided, in one batch.
 
-        Raises UniqueViolation before anything else is written.
+        Raises UniqueViolation before anything else is written, ValidationError where
+        superiors would go round in a circle.
         """
+        users = _users_in(changes)
+        if users:
+            known = self.context.organisation
+            refuse_circles(known.with_users(users, known.version), users)
         self._claim(changes)
         with self._writing():
             for name, insertions in changes.insertions.items():
@@ -376,7 +314,7 @@ class WritingVerbs(ReadingVerbs):
                 self.transaction.update(self.schema.entity(name), updates)
             if changes.history or changes.events:
                 self.transaction.append(changes.history, changes.events)
-            self._reorganise(changes)
+            self._reorganise(users)
         self.events.extend(changes.events)
 
     def _claim(self, changes: Changes) -> None:
@@ -415,21 +353,25 @@ class WritingVerbs(ReadingVerbs):
             held[0].record_id
         )
 
-    def _reorganise(self, changes: Changes) -> None:
+    def _reorganise(self, users: Sequence[User]) -> None:
         """Use the organisation with the users just written from now on."""
-        users = [i.record for i in changes.insertions.get("user", ())]
-        users += [u.new for u in changes.updates.get("user", ())]
         if not users:
             return
         version = self.transaction.next_numbers(ORGANISATION_SEQUENCE, 1)
         known = self.context.organisation
         if known.version == version - 1:
-            written = [user for user in users if isinstance(user, User)]
-            organisation = known.with_users(written, version)
+            organisation = known.with_users(users, version)
         else:
             organisation = self.environment.read_organisation(self.transaction, version)
+            refuse_circles(organisation, users)
         self.context = attrs.evolve(self.context, organisation=organisation)
         self.decisions = self.context.decisions
+
+
+def _users_in(changes: Changes) -> list[User]:
+    written = [insertion.record for insertion in changes.insertions.get("user", ())]
+    written += [update.new for update in changes.updates.get("user", ())]
+    return [user for user in written if isinstance(user, User)]
 
 
 def _numbered(problems: Iterable[Problem], row: int, rows: int) -> Iterable[Problem]:
@@ -452,24 +394,6 @@ def _not_among(taken: Sequence[Claim], claims: Sequence[Claim]) -> list[Claim]:
     """Return the claims that were free: a server would lock the others in vain."""
     held = {(claim.scope, claim.key) for claim in taken}
     return [claim for claim in claims if (claim.scope, claim.key) not in held]
-
-
-def _value(draft: Draft, field: FieldDef, everything: bool) -> Any:
-    return draft[field.name] if everything else draft.values.get(field.name)
-
-
-def references_in(field: FieldDef, value: Any) -> Iterable[Ref]:
-    """Return the typed references that a field's value makes."""
-    if value is None:
-        return ()
-    kind = field.type
-    if isinstance(kind, Reference):
-        return (Ref(kind.entity, value),)
-    if isinstance(kind, AnyReference):
-        return (value,)
-    if isinstance(kind, ListOf) and isinstance(kind.item, Reference):
-        return tuple(Ref(kind.item.entity, item) for item in value)
-    return ()
 
 
 _NO_VALUES: Mapping[str, Any] = {}

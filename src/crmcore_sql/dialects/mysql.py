@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.mysql import pymysql as dialect_module
 from sqlalchemy.engine import Dialect as SQLAlchemyDialect
-from sqlalchemy.types import TypeEngine
 from sqlalchemy.sql import operators
+from sqlalchemy.types import TypeEngine
 
 from crmcore.errors import (
     Conflict,

@@ -81,7 +81,7 @@ def test_values_are_filled_into_the_translation():
     problem = Problem("name", "too_long", {"maximum": 80})
 
     assert "name: 最多 80 个字符" == problem.message("zh_CN")
-    assert "没有 lead 7 这条记录。" == NotFound(entity="lead", id=7).message("zh_CN")
+    assert "没有 线索 7 这条记录。" == NotFound(entity="lead", id=7).message("zh_CN")
 
 
 def test_a_language_without_a_catalogue_reads_english(crm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from crmcore.errors import (
     StorageError,
 )
 from crmcore.records import EntityDef, Record, Schema
-from crmcore.storage import Event, Transaction
+from crmcore.storage import Event, HistoryEntry, Transaction
 from crmcore.unit.context import Context
 from crmcore.unit.environment import Environment
 from crmcore.unit.operations import Journal, fingerprint
@@ -54,6 +54,8 @@ class UnitBase:
         self.context = context
         self.transaction = transaction
         self.events: list[Event] = []
+        self._unlogged: list[HistoryEntry] = []
+        self._logged_events = 0
         #: What was locked, or was to be when the unit of work broke off.
         self.lock_targets: set[tuple[str, UUID]] = set()
         self.decisions = context.decisions
@@ -191,6 +193,26 @@ class UnitBase:
         return at_version(
             definition, record, version, history, self.context.conventions
         )
+
+    def log(self, history: Iterable[HistoryEntry], events: Iterable[Event]) -> None:
+        """Note what a verb did; it is written once, at the end of the unit of work."""
+        self._unlogged.extend(history)
+        self.events.extend(events)
+
+    def write_log(self) -> None:
+        """Write the history and the events that are not written yet."""
+        events = self.events[self._logged_events :]
+        if self._unlogged or events:
+            with self._writing():
+                self.transaction.append(self._unlogged, events)
+            self._unlogged = []
+            self._logged_events = len(self.events)
+
+    def forget_log(self, events: int) -> None:
+        """Forget what was noted since there were so many events and all was written."""
+        self._unlogged = []
+        del self.events[events:]
+        self._logged_events = min(self._logged_events, events)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

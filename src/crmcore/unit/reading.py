@@ -226,6 +226,7 @@ class ReadingVerbs(UnitBase):
         """Return what happened to a record, oldest first (REC-08)."""
         entity = self.schema.entity(record)
         self._get(entity, record.id, deleted=True)
+        self.write_log()
         return self.transaction.history(entity, record.id)
 
 

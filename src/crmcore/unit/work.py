@@ -26,14 +26,19 @@ class UnitOfWork(DuplicateVerbs):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Open a context whose exception undoes only what was done inside it."""
+        self.write_log()
+        before = (len(self.events), self.context, self.decisions)
         with self.transaction.savepoint():
-            before = (len(self.events), self.context, self.decisions)
             try:
                 with self._journal_of_savepoint():
                     yield
-            except BaseException:
-                events, self.context, self.decisions = before
-                del self.events[events:]
+            except BaseException as error:
+                if self.environment.store.capabilities.savepoints:
+                    events, self.context, self.decisions = before
+                    self.forget_log(events)
+                else:
+                    # Nothing is undone: the whole unit of work has to be given up.
+                    self._failure = error
                 raise
 
     @contextmanager
@@ -137,6 +142,7 @@ def unit_of_work(
             locale = unit.context.conventions.locale
             yield unit
             unit.check_failure()
+            unit.write_log()
             finish_operation(unit)
     except CRMError as error:
         error.locale = locale

@@ -312,10 +312,8 @@ class WritingVerbs(ReferenceChecks):
                 self.transaction.insert(self.schema.entity(name), insertions)
             for name, updates in changes.updates.items():
                 self.transaction.update(self.schema.entity(name), updates)
-            if changes.history or changes.events:
-                self.transaction.append(changes.history, changes.events)
             self._reorganise(users)
-        self.events.extend(changes.events)
+        self.log(changes.history, changes.events)
 
     def _claim(self, changes: Changes) -> None:
         doubled = _doubled(changes.claims)

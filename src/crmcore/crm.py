@@ -20,7 +20,7 @@ from crmcore.ports import (
     UUID7Factory,
     default_randomness,
 )
-from crmcore.records import Conventions, FieldDef, Record, Schema
+from crmcore.records import Conventions, FieldDef, Schema
 from crmcore.session import Session
 from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
@@ -69,7 +69,7 @@ class CRM:
         *,
         areas: Iterable[Area] = (),
         settings: Iterable[object] = (),
-        fields: Mapping[type[Record] | str, Iterable[FieldDef]] | None = None,
+        fields: Mapping[Any, Iterable[FieldDef]] | None = None,
         rules: Mapping[str, Mapping[str, Any]] | None = None,
         policy: AccessPolicy | None = None,
         conventions: Conventions | None = None,
@@ -271,7 +271,7 @@ def installed_areas() -> tuple[Area, ...]:
 
 def _schema(
     areas: Iterable[Area],
-    custom: Mapping[type[Record] | str, Iterable[FieldDef]],
+    custom: Mapping[Any, Iterable[FieldDef]],
     rules: Mapping[str, Mapping[str, Any]],
 ) -> Schema:
     schema = Schema.of(e.__entity__ for area in areas for e in area.entities)

@@ -16,7 +16,14 @@ from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from benchmarks.by_hand.rows import Row, Stamp, conversion, link_changes, new_lead
+from benchmarks.by_hand.rows import (
+    Row,
+    Stamp,
+    conversion,
+    link_changes,
+    new_lead,
+    new_link_keys,
+)
 from benchmarks.by_hand.rules import checked_lead, person_keys
 from benchmarks.by_hand.sql import Noted, conversion_notes
 from crmcore import Lead
@@ -337,6 +344,8 @@ class MongoDBByHand:
             if self._leads.bulk_write([update], session=session).matched_count != 1:
                 raise RuntimeError("stale")
             links, linked = link_changes(made, identity, str)
+            added = new_link_keys(links, str(made.opportunity["id"]))
+            keys = sorted([f"link:lead:{identity}", *added])
             for entity, activity, version in activities:
                 carried = {
                     **who,
@@ -344,6 +353,7 @@ class MongoDBByHand:
                     "related_to": made.opportunity["id"],
                     "related_to_entity": "opportunity",
                     "links": links,
+                    "match_keys": keys,
                 }
                 update = self._update(activity, version, carried)
                 done = self._activity[entity].bulk_write([update], session=session)
@@ -375,10 +385,7 @@ class MongoDBByHand:
         condition = {
             "tenant": self._tenant,
             "deleted_at": None,
-            "$or": [
-                {"related_to": lead, "related_to_entity": "lead"},
-                {"links": f"lead:{lead}"},
-            ],
+            "match_keys": f"link:lead:{lead}",
         }
         order = [("created_at", 1), ("id", 1)]
         return [

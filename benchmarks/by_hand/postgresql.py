@@ -18,6 +18,7 @@ from benchmarks.by_hand.rows import (
     dumps,
     link_changes,
     new_lead,
+    new_link_keys,
 )
 from benchmarks.by_hand.rules import checked_lead, person_keys
 from crmcore import Lead
@@ -50,9 +51,9 @@ HOLDER = "SELECT record_id FROM crm_claim WHERE tenant = %s AND scope = %s AND k
 CLAIM = "INSERT INTO crm_claim (tenant, scope, key, record_id) VALUES (%s, %s, %s, %s)"
 ALIKE = """SELECT key, record_id FROM crm_match_key
 WHERE tenant = %s AND entity = %s AND key = ANY(%s) LIMIT 200"""
-ACTIVITIES = """SELECT id, version FROM {table} WHERE tenant = %s AND deleted_at IS NULL
-AND (related_to = %s AND related_to_entity = 'lead' OR links @> %s)
-ORDER BY created_at, id"""
+ACTIVITIES = """SELECT a.id, a.version FROM crm_match_key k
+JOIN {table} a ON a.tenant = k.tenant AND a.id = k.record_id
+WHERE k.tenant = %s AND k.entity = %s AND k.key = %s AND a.deleted_at IS NULL"""
 CARRY = """UPDATE {table} SET related_to = %s, related_to_entity = 'opportunity',
 links = %s, version = %s, updated_at = %s, updated_by = %s
 WHERE tenant = %s AND id = %s AND version = %s"""
@@ -282,6 +283,15 @@ class PostgreSQLByHand:
             raise RuntimeError("stale")
         links, linked = link_changes(made, identity, str)
         text = dumps(links)
+        added = new_link_keys(links, str(new[2]))
+        self._cursor.executemany(
+            INSERT_KEY,
+            [
+                row
+                for entity, activity, _ in activities
+                for row in sql.key_rows(stamp, entity, added, activity)
+            ],
+        )
         for entity, activity, version in activities:
             values = (new[2], text, version + 1, *who, tenant, activity, version)
             if run(CARRY.format(table=f"crm_{entity}s"), values).rowcount != 1:
@@ -299,11 +309,11 @@ class PostgreSQLByHand:
         return lead
 
     def _activities(self, lead: UUID) -> list[tuple[str, UUID, int]]:
-        values = (self._tenant, lead, dumps([f"lead:{lead}"]))
+        key = f"link:lead:{lead}"
         return [
             (entity, identity, version)
             for entity in ("task", "note")
             for identity, version in self._cursor.execute(
-                ACTIVITIES.format(table=f"crm_{entity}s"), values
+                ACTIVITIES.format(table=f"crm_{entity}s"), (self._tenant, entity, key)
             ).fetchall()
         ]

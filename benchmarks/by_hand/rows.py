@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -171,6 +171,11 @@ def conversion(
             ["converted_opportunity_id", None, text_of(opportunity["id"])],
         ],
     )
+
+
+def new_link_keys(links: Sequence[str], opportunity: str) -> list[str]:
+    """Return the match keys that a carried task or note gets; it keeps the lead's."""
+    return [f"link:{link}" for link in (*links[:2], f"opportunity:{opportunity}")]
 
 
 def link_changes(

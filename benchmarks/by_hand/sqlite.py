@@ -18,6 +18,7 @@ from benchmarks.by_hand.rows import (
     dumps,
     link_changes,
     new_lead,
+    new_link_keys,
 )
 from benchmarks.by_hand.rules import checked_lead, person_keys
 from crmcore import Lead
@@ -53,9 +54,9 @@ HOLDER = "SELECT record_id FROM crm_claim WHERE tenant = ? AND scope = ? AND key
 CLAIM = "INSERT INTO crm_claim (tenant, scope, key, record_id) VALUES (?, ?, ?, ?)"
 ALIKE = """SELECT record_id FROM crm_match_key
 WHERE tenant = ? AND entity = ? AND key = ? ORDER BY record_id LIMIT 51"""
-ACTIVITIES = """SELECT id, version FROM {table} WHERE tenant = ? AND deleted_at IS NULL
-AND (related_to = ? AND related_to_entity = 'lead' OR EXISTS (
-SELECT 1 FROM json_each(links) WHERE value = ?)) ORDER BY created_at, id"""
+ACTIVITIES = """SELECT a.id, a.version FROM crm_match_key k
+JOIN {table} a ON a.tenant = k.tenant AND a.id = k.record_id
+WHERE k.tenant = ? AND k.entity = ? AND k.key = ? AND a.deleted_at IS NULL"""
 CARRY = """UPDATE {table} SET related_to = ?, related_to_entity = 'opportunity',
 links = ?, version = ?, updated_at = ?, updated_by = ?
 WHERE tenant = ? AND id = ? AND version = ?"""
@@ -288,6 +289,15 @@ class SQLiteByHand:
             raise RuntimeError("stale")
         links, linked = link_changes(made, lead["id"], _text)
         text = dumps(links)
+        added = new_link_keys(links, _text(new[2]))
+        self._db.executemany(
+            INSERT_KEY,
+            [
+                row
+                for entity, activity, _ in activities
+                for row in sql.key_rows(stamp, entity, added, activity)
+            ],
+        )
         for entity, activity, version in activities:
             values = (new[2], text, version + 1, *who, tenant, activity, version)
             if run(CARRY.format(table=f"crm_{entity}s"), values).rowcount != 1:
@@ -305,12 +315,12 @@ class SQLiteByHand:
         return lead
 
     def _activities(self, lead: bytes) -> list[tuple[str, bytes, int]]:
-        values = (self._tenant, lead, f"lead:{_text(lead)}")
+        key = f"link:lead:{_text(lead)}"
         return [
             (entity, identity, version)
             for entity in ("task", "note")
             for identity, version in self._db.execute(
-                ACTIVITIES.format(table=f"crm_{entity}s"), values
+                ACTIVITIES.format(table=f"crm_{entity}s"), (self._tenant, entity, key)
             )
         ]
 

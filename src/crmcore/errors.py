@@ -71,6 +71,7 @@ REASONS: dict[str, str] = {
     "unknown_operator": "has no operator {operator}",
     "operator_not_allowed": "cannot be used with the operator {operator}",
     "not_sortable": "cannot be sorted by",
+    "partly_hidden": "belongs to records of which some may be hidden from you",
     "not_groupable": "cannot be grouped by",
     "not_aggregable": "has no {function}",
     "mixed_currencies": "holds several currencies: group by its currency",

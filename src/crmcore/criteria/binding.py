@@ -154,7 +154,18 @@ class Binder:
         subject = self.subject(entity, sort.path)
         if subject.part is None and not subject.field.type.ordered:
             raise ValidationError.of(subject.name, "not_sortable")
+        self.require_open(subject)
         return BoundSort(subject.column(), sort.descending)
+
+    def require_open(self, subject: Subject) -> None:
+        """Refuse to sort or count by records of which some may be invisible.
+
+        In a condition such a record counts as missing; an order or a group would show
+        its values.
+        """
+        if subject.hop is None or isinstance(self.scope(subject.entity), Everything):
+            return
+        raise ValidationError.of(subject.name, "partly_hidden")
 
     def subject(self, entity: EntityDef, path: tuple[str, ...]) -> Subject:
         """Return what a path leads to; raises ValidationError for an unknown field."""

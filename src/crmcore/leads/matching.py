@@ -18,8 +18,8 @@ class LeadKeys(PersonKeys):
     """Keys of a person who is still a lead: a converted one is found as a contact."""
 
     def depends_on(self, changed: Collection[str]) -> bool:
-        """Tell whether the status is among them, or what makes the keys of a person."""
-        return "status" in changed or super().depends_on(changed)
+        """Tell whether the lead converts, or what makes the keys of a person changes."""
+        return "converted_at" in changed or super().depends_on(changed)
 
     def derive(self, record: Record, follow: Follow) -> Iterator[MatchKey]:
         """Yield the keys of a lead that was not converted."""

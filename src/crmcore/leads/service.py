@@ -377,6 +377,7 @@ class LeadService:
         unit = self._unit
         assert target.id is not None
         current = unit.get(_TARGETS[entity], target.id)
+        unit.require_scope(unit.schema.entity(entity), current, "edit")
         if current.version != target.version:
             raise StaleRecord(entity=entity, id=current.id, expected=target.version)
         values = dict(target.values)

@@ -84,6 +84,7 @@ def _initialise(place: Place, install: str, data: Path) -> None:
             install,
             "--no-defaults",
             f"--datadir={data}",
+            f"--tmpdir={place.directory}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ],

@@ -17,6 +17,7 @@ from crmcore import (
     Ref,
     Task,
     ValidationError,
+    count,
 )
 from crmcore.storage import Event
 from crmcore.testing import Factory, Office, small_organisation
@@ -54,6 +55,40 @@ def test_conditions_do_not_follow_to_the_invisible(office: Office) -> None:
     ):
         assert all_see == names("admin", criteria), criteria
         assert alice_sees == names("alice", criteria), criteria
+
+
+@pytest.mark.capability("ACC-10")
+def test_groups_and_orders_show_nothing_of_the_invisible(office: Office) -> None:
+    """Hidden records count as missing in groups, and nobody sorts by them."""
+    with office.session("carol") as s:
+        hidden = s.create(Account(name="Secret", number_of_employees=900))
+    with office.session("admin") as s:
+        owner = office.people.alice.id
+        s.create(Opportunity(name="A", account_id=hidden.id, owner_id=owner))
+    with office.session() as s:
+        known = s.create(Account(name="Known", number_of_employees=7))
+        s.create(Opportunity(name="B", account_id=known.id))
+        s.create(Opportunity(name="C"))
+    measures = {
+        "deals": count(),
+        "people": F.account.number_of_employees.sum(),
+        "mean": F.account.number_of_employees.average(),
+    }
+
+    def rows(actor: str, *group_by: Any) -> list[tuple[Any, ...]]:
+        with office.session(actor) as s:
+            groups = s.aggregate(Opportunity, measures, group_by=group_by)
+            return [(*g.keys.values(), g["deals"], g["people"]) for g in groups]
+
+    assert [(None, 1, None), ("Known", 1, 7), ("Secret", 1, 900)] == rows(
+        "admin", F.account.name
+    )
+    assert [(None, 2, None), ("Known", 1, 7)] == rows("alice", F.account.name)
+    assert [(3, 7)] == rows("alice")
+    assert [(3, 907)] == rows("admin")
+    assert [("alice", 3, 7)] == rows("alice", F.owner.username)
+    with pytest.raises(ValidationError, match="hidden"), office.session() as s:
+        s.find(Opportunity, order_by=F.account.name)
 
 
 @pytest.mark.capability("ACC-10")

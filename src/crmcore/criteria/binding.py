@@ -154,18 +154,10 @@ class Binder:
         subject = self.subject(entity, sort.path)
         if subject.part is None and not subject.field.type.ordered:
             raise ValidationError.of(subject.name, "not_sortable")
-        self.require_open(subject)
+        if self.visibility(subject.hop, subject.entity) is not None:
+            # A page's order and its cursor would show the hidden records' values.
+            raise ValidationError.of(subject.name, "partly_hidden")
         return BoundSort(subject.column(), sort.descending)
-
-    def require_open(self, subject: Subject) -> None:
-        """Refuse to sort or count by records of which some may be invisible.
-
-        In a condition such a record counts as missing; an order or a group would show
-        its values.
-        """
-        if subject.hop is None or isinstance(self.scope(subject.entity), Everything):
-            return
-        raise ValidationError.of(subject.name, "partly_hidden")
 
     def subject(self, entity: EntityDef, path: tuple[str, ...]) -> Subject:
         """Return what a path leads to; raises ValidationError for an unknown field."""
@@ -233,16 +225,23 @@ class Binder:
 
     def _within_scope(self, subject: Subject, bound: Bound) -> Bound:
         """Return a condition that knows nothing of a followed, invisible record."""
-        if subject.hop is None:
+        seen = self.visibility(subject.hop, subject.entity)
+        if seen is None:
             return bound
-        scope = self.scope(subject.entity)
-        if isinstance(scope, Everything):
-            return bound
-        trusted = attrs.evolve(self, trusted=True, scope=_all_visible)
-        seen = _behind(subject.hop, trusted.criteria(subject.entity, scope))
         if _holds_for_missing(bound):
             return BoundOr((BoundNot(seen), bound))
         return BoundAnd((seen, bound))
+
+    def visibility(self, hop: FieldDef | None, entity: EntityDef) -> Bound | None:
+        """Return when the record that a reference leads to is visible; none for always.
+
+        ``entity`` is that of the record; without ``hop`` nothing is followed.
+        """
+        scope = self.scope(entity) if hop is not None else None
+        if hop is None or scope is None or isinstance(scope, Everything):
+            return None
+        trusted = attrs.evolve(self, trusted=True, scope=_all_visible)
+        return _behind(hop, trusted.criteria(entity, scope))
 
     # -- one method for each kind of operator --------------------------------------
 

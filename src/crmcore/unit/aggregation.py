@@ -107,15 +107,9 @@ def _key_value(key: BoundGroup, value: Any) -> Any:
     return key.target.column.type.from_stored(value)
 
 
-def _open_subject(binder: Binder, entity: EntityDef, path: tuple[str, ...]) -> Subject:
-    subject = binder.subject(entity, path)
-    binder.require_open(subject)
-    return subject
-
-
 def _group(binder: Binder, entity: EntityDef, item: Any) -> BoundGroup:
     if isinstance(item, Bucket):
-        subject = _open_subject(binder, entity, item.path)
+        subject = binder.subject(entity, item.path)
         if item.unit not in UNITS:
             raise ValidationError.of(subject.name, "unknown_period", value=item.unit)
         target = subject.column()
@@ -124,7 +118,7 @@ def _group(binder: Binder, entity: EntityDef, item: Any) -> BoundGroup:
         return BoundGroup(subject.name, target, item.unit)
     if not isinstance(item, FieldExpression):
         raise ValidationError.of("group_by", "malformed")
-    subject = _open_subject(binder, entity, path_of(item))
+    subject = binder.subject(entity, path_of(item))
     target = subject.column()
     if target.column.storage is Storage.JSON:
         raise ValidationError.of(subject.name, "not_groupable")
@@ -136,7 +130,7 @@ def _number(binder: Binder, entity: EntityDef, name: str, measure: Measure) -> _
         raise ValidationError.of(name, "malformed")
     if measure.function == "count":
         return _Number(name, (BoundMeasure("count"),), lambda row: row[0])
-    subject = _open_subject(binder, entity, measure.path)
+    subject = binder.subject(entity, measure.path)
     _check_function(subject, measure.function)
     return _over_values(name, subject, measure.function)
 

@@ -30,6 +30,7 @@ from crmcore.records import EntityDef, Identifier, Record, Refused
 from crmcore.storage import HistoryEntry
 from crmcore.unit.aggregation import AggregatePlan
 from crmcore.unit.base import UnitBase, live
+from crmcore.unit.visible_parts import aggregate_visible, columns_in
 
 __all__ = ["ReadingVerbs"]
 
@@ -215,12 +216,21 @@ class ReadingVerbs(UnitBase):
 
         ``measures`` are named: ``{"deals": count(), "value": F.amount.sum()}``;
         ``group_by`` holds fields and periods: ``[F.stage, F.close_date.by("month")]``.
-        Money is summed within one currency only. Groups are sorted by their keys.
+        Money is summed within one currency only. Groups are sorted by their keys. What
+        belongs to a followed record that the actor may not see counts as missing.
         """
         entity = self.schema.entity(kind)
         plan = AggregatePlan.of(self._binder, entity, measures, tuple(group_by))
-        rows = self.transaction.aggregate(plan.query(self.bind(entity, criteria)))
-        return plan.groups(rows)
+        query = plan.query(self.bind(entity, criteria))
+        visible = {
+            column.hop.name: condition
+            for column in columns_in(query)
+            if column.hop is not None
+            and (condition := self._binder.visibility(column.hop, column.entity))
+        }
+        return plan.groups(
+            aggregate_visible(query, visible, self.transaction.aggregate)
+        )
 
     def history(self, record: Record) -> list[HistoryEntry]:
         """Return what happened to a record, oldest first (REC-08)."""

@@ -159,11 +159,6 @@ class EntityDef:
         return tuple(c for f in self.typed_fields for c in columns_of(f))
 
     @cached_property
-    def custom_columns(self) -> tuple[Column, ...]:
-        """Return the stored parts of all custom fields, in order."""
-        return tuple(c for f in self.custom_fields for c in columns_of(f))
-
-    @cached_property
     def columns_by_field(self) -> Mapping[str, tuple[Column, ...]]:
         """Return the stored parts of each field, by the field's name."""
         return {name: columns_of(field) for name, field in self.fields.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -12,7 +12,7 @@ from crmcore_mongo.indexes import OPERATIONS, SEQUENCES
 from crmcore_mongo.values import TENANT, plain
 from crmcore_mongo.work import Work
 
-__all__ = ["begin_operation", "current_number", "finish_operation", "next_numbers"]
+__all__ = ["begin_operation", "current_numbers", "finish_operation", "next_numbers"]
 
 
 def begin_operation(work: Work, operation: Operation) -> Operation | None:
@@ -70,8 +70,9 @@ def next_numbers(work: Work, sequence: str, count: int) -> int:
     return int(document["last"]) - count + 1
 
 
-def current_number(work: Work, sequence: str) -> int:
-    """Return the last number of a sequence that was given, or 0."""
-    place = {TENANT: work.tenant, "sequence": sequence}
-    document = work.collection(SEQUENCES).find_one(place, session=work.session)
-    return 0 if document is None else int(document["last"])
+def current_numbers(work: Work, sequences: Sequence[str]) -> dict[str, int]:
+    """Return the last number of each sequence that was given, or 0."""
+    place = {TENANT: work.tenant, "sequence": {"$in": list(sequences)}}
+    documents = work.collection(SEQUENCES).find(place, session=work.session)
+    found = {document["sequence"]: int(document["last"]) for document in documents}
+    return {sequence: found.get(sequence, 0) for sequence in sequences}

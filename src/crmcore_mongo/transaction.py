@@ -182,7 +182,11 @@ class MongoTransaction:
 
     def current_number(self, sequence: str) -> int:
         with translating():
-            return operations.current_number(self._work, sequence)
+            return operations.current_numbers(self._work, (sequence,))[sequence]
+
+    def current_numbers(self, sequences: Sequence[str]) -> dict[str, int]:
+        with translating():
+            return operations.current_numbers(self._work, sequences)
 
     # -- writing ---------------------------------------------------------------------
 

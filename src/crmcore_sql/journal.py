@@ -267,13 +267,22 @@ class Journal:
 
     def current_number(self, sequence: str) -> int:
         """Return the last number given of a sequence, 0 where none was."""
+        return self.current_numbers((sequence,))[sequence]
+
+    def current_numbers(self, sequences: Sequence[str]) -> dict[str, int]:
+        """Return the last number given of each sequence."""
         table = self.tables.sequence
-        name = stored_key(sequence)
+        names = [stored_key(sequence) for sequence in sequences]
         last = self.statements.get(
-            "numbers.last",
-            lambda slots: sa.select(table.c.last).where(
-                table.c.tenant == slots.take(), table.c.name == slots.take()
+            ("numbers.last", len(names)),
+            lambda slots: sa.select(table.c.name, table.c.last).where(
+                table.c.tenant == slots.take(),
+                table.c.name.in_(slots.take_many(len(names))),
             ),
         )
-        rows = self.link.fetch(last, last.arguments((self.tenant, name)))
-        return int(rows[0][0]) if rows else 0
+        rows = self.link.fetch(last, last.arguments((self.tenant, *names)))
+        found = {name: int(number) for name, number in rows}
+        return {
+            sequence: found.get(name, 0)
+            for sequence, name in zip(sequences, names, strict=True)
+        }

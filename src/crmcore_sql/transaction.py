@@ -297,6 +297,9 @@ class SQLTransaction:
     def current_number(self, sequence: str) -> int:
         return self._journal.current_number(sequence)
 
+    def current_numbers(self, sequences: Sequence[str]) -> dict[str, int]:
+        return self._journal.current_numbers(sequences)
+
     def append(self, history: Sequence[HistoryEntry], events: Sequence[Event]) -> None:
         self._link.begin_writing()
         self._journal.add_history(history)

@@ -19,9 +19,13 @@ from crmcore.records.composites import (
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.conventions import Conventions
-from crmcore.records.definitions import Column, EntityDef, FieldDef, Schema
+from crmcore.records.definitions import Column, EntityDef, FieldDef
+from crmcore.records.documents import Document
+from crmcore.records.layouts import Layout, LayoutField, LayoutSection
 from crmcore.records.picklists import Option, Picklist
 from crmcore.records.record import UNSAVED, Record, entity
+from crmcore.records.record_types import RecordType
+from crmcore.records.schema import Schema
 from crmcore.records.text import fold, full_name, identity_key
 from crmcore.records.types import (
     Boolean,
@@ -39,6 +43,7 @@ from crmcore.records.types import (
     Storage,
     Text,
 )
+from crmcore.records.validation_rules import ValidationRule
 from crmcore.records.values import Address, ContactPoint, Money, Ref
 
 __all__ = [
@@ -56,6 +61,7 @@ __all__ = [
     "DateOnly",
     "DateTime",
     "DecimalNumber",
+    "Document",
     "Email",
     "EntityDef",
     "FieldDef",
@@ -63,6 +69,9 @@ __all__ = [
     "FormerNames",
     "Identifier",
     "Integer",
+    "Layout",
+    "LayoutField",
+    "LayoutSection",
     "Link",
     "ListOf",
     "LongText",
@@ -73,12 +82,14 @@ __all__ = [
     "Phone",
     "Picklist",
     "Record",
+    "RecordType",
     "Ref",
     "Reference",
     "Refused",
     "Schema",
     "Storage",
     "Text",
+    "ValidationRule",
     "WebAddress",
     "entity",
     "fields",

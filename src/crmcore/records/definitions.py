@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from crmcore.records.types import FieldType, Link, Refused, Storage
 if TYPE_CHECKING:
     from crmcore.records.record import Record
 
-__all__ = ["Column", "Conventions", "EntityDef", "FieldDef", "Schema"]
+__all__ = ["Column", "Conventions", "EntityDef", "FieldDef"]
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +108,11 @@ class EntityDef:
 
     ``indexes`` lists the field names of each compound index; ``display`` the fields
     that make a record's display name. Records of a ``managed`` entity are written by
-    the library only, as a part of other verbs.
+    the library only, as a part of other verbs. ``retired`` are custom fields that were
+    removed and may come back: their stored values are kept, and asked for by nobody.
+
+    A ``custom_object`` was made by an administrator, with a ``data_type`` that tells
+    what it is for, and ``switches`` for what it takes part in (REC-17).
     """
 
     name: str
@@ -119,6 +123,10 @@ class EntityDef:
     display: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     managed: bool = False
+    retired: tuple[FieldDef, ...] = ()
+    custom_object: bool = False
+    data_type: str | None = None
+    switches: frozenset[str] = frozenset()
 
     @cached_property
     def typed_fields(self) -> tuple[FieldDef, ...]:
@@ -161,7 +169,13 @@ class EntityDef:
     @cached_property
     def columns_by_field(self) -> Mapping[str, tuple[Column, ...]]:
         """Return the stored parts of each field, by the field's name."""
-        return {name: columns_of(field) for name, field in self.fields.items()}
+        named = {**{f.name: f for f in self.retired}, **self.fields}
+        return {name: columns_of(field) for name, field in named.items()}
+
+    @cached_property
+    def _kept_fields(self) -> Mapping[str, FieldDef]:
+        """Hold the fields whose values the custom document keeps, retired ones too."""
+        return {f.name: f for f in (*self.retired, *self.custom_fields)}
 
     @cached_property
     def relations(self) -> Mapping[str, FieldDef]:
@@ -235,7 +249,7 @@ class EntityDef:
         """
         stored: dict[str, Any] = {}
         for name, value in custom.items():
-            parts = self.fields[name].type.split(value)
+            parts = self._kept_fields[name].type.split(value)
             for column, part in zip(self.columns_by_field[name], parts, strict=True):
                 if part is not None:
                     stored[column.name] = custom_part_to_json(column, part)
@@ -244,7 +258,7 @@ class EntityDef:
     def custom_from_stored(self, stored: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return custom values of their JSON data; unknown keys are left out."""
         values: dict[str, Any] = {}
-        for field in self.custom_fields:
+        for field in self._kept_fields.values():
             columns = self.columns_by_field[field.name]
             parts = tuple(custom_part_from_json(c, stored.get(c.name)) for c in columns)
             value = field.type.join(parts)
@@ -281,58 +295,3 @@ def custom_part_from_json(column: Column, data: Any) -> Any:
     if data is None or column.storage not in _DATED:
         return data
     return column.type.coerce(data, Conventions())
-
-
-@attrs.frozen(kw_only=True, slots=False, eq=False)
-class Schema:
-    """All entities of one tenant at one moment; immutable.
-
-    ``version`` changes whenever the set of fields does.
-    """
-
-    entities: Mapping[str, EntityDef]
-    version: int = 1
-
-    @classmethod
-    def of(cls, definitions: Iterable[EntityDef], version: int = 1) -> Schema:
-        """Make the schema of some entities."""
-        return cls(entities={d.name: d for d in definitions}, version=version)
-
-    @cached_property
-    def _by_class(self) -> dict[type[Any], EntityDef]:
-        return {d.record_class: d for d in self.entities.values()}
-
-    def entity(self, kind: type[Record] | Record | str) -> EntityDef:
-        """Return an entity by its record class, a record or its name.
-
-        Raises ValidationError for an entity that this set-up does not have.
-        """
-        if isinstance(kind, str):
-            found = self.entities.get(kind)
-        else:
-            found = self._by_class.get(kind if isinstance(kind, type) else type(kind))
-        if found is None:
-            shown = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
-            raise ValidationError.of("entity", "unknown_entity", value=shown[:60])
-        return found
-
-    def with_rule(self, place: str, rule: Mapping[str, Any]) -> Schema:
-        """Return a schema in which one field (``lead.company_name``) has other rules."""
-        name, _, field = place.partition(".")
-        definition = self.entity(name)
-        changed = attrs.evolve(definition.field(field), **rule)
-        fields = {**definition.fields, field: changed}
-        entities = {**self.entities, name: attrs.evolve(definition, fields=fields)}
-        return Schema(entities=entities, version=self.version)
-
-    def extended(self, name: str, custom: Iterable[FieldDef]) -> Schema:
-        """Return a schema in which the entity ``name`` has further custom fields."""
-        definition = self.entity(name)
-        fields = dict(definition.fields)
-        for field in custom:
-            if field.name in fields:
-                raise ValidationError.of(field.name, "field_exists", entity=name)
-            fields[field.name] = attrs.evolve(field, custom=True)
-        entities = dict(self.entities)
-        entities[name] = attrs.evolve(definition, fields=fields)
-        return Schema(entities=entities, version=self.version + 1)

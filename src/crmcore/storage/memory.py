@@ -309,6 +309,9 @@ class MemoryTransaction:
         with self._lock:
             return self._data.numbers.get((self._tenant, sequence), 0)
 
+    def current_numbers(self, sequences: Sequence[str]) -> dict[str, int]:
+        return {sequence: self.current_number(sequence) for sequence in sequences}
+
     def append(self, history: Sequence[HistoryEntry], events: Sequence[Event]) -> None:
         self.begin_writing()
         grouped: dict[tuple[str, UUID], list[HistoryEntry]] = defaultdict(list)

@@ -214,6 +214,10 @@ class Transaction(Protocol):
         """Return the last number given of a sequence, 0 where none was given yet."""
         ...
 
+    def current_numbers(self, sequences: Sequence[str]) -> dict[str, int]:
+        """Return the last number given of each sequence, in one statement."""
+        ...
+
     def append(self, history: Sequence[HistoryEntry], events: Sequence[Event]) -> None:
         """Write history entries and outbox events."""
         ...

@@ -27,6 +27,28 @@ Subscriber = Callable[[Event], None]
 
 #: The sequence whose last number is the version of a tenant's organisation.
 ORGANISATION_SEQUENCE = "crmcore.organisation"
+#: The sequence whose last number is the version of what a tenant's administrators shaped.
+CUSTOMISATION_SEQUENCE = "crmcore.customisation"
+
+#: Returns the schema of a tenant with what its administrators stored, at a version.
+SchemaReader = Callable[[str, Transaction, int], Schema]
+
+
+@attrs.frozen
+class Versions:
+    """Which organisation and which customisation of a tenant are current."""
+
+    organisation: int
+    customisation: int
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> Versions:
+        """Return the versions of a tenant now, in one statement."""
+        found = transaction.current_numbers(
+            (ORGANISATION_SEQUENCE, CUSTOMISATION_SEQUENCE)
+        )
+        return cls(found[ORGANISATION_SEQUENCE], found[CUSTOMISATION_SEQUENCE])
+
 
 log = logging.getLogger("crmcore")
 
@@ -47,7 +69,10 @@ class Environment:
     cross_visibility_hits: bool = True
     #: By tenant: nothing crosses between tenants.
     subscribers: dict[str, list[Subscriber]] = attrs.field(factory=dict)
+    #: Reads what a tenant's administrators shaped; none: there is only ``schema``.
+    read_schema: SchemaReader | None = None
     _organisations: dict[str, Organisation] = attrs.field(factory=dict)
+    _schemas: dict[str, tuple[int, Schema]] = attrs.field(factory=dict)
 
     def rules_of(self, entity: str) -> tuple[EntityRule, ...]:
         """Return the rules of an entity, in the order of the areas."""
@@ -63,15 +88,41 @@ class Environment:
         """Return all match rules."""
         return tuple(rule for area in self.areas for rule in area.match_rules)
 
+    def schema_of(
+        self,
+        tenant: str,
+        transaction: Transaction,
+        version: int,
+        *,
+        remember: bool = True,
+    ) -> Schema:
+        """Return the tenant's schema at a version of its customisation.
+
+        It is read only when it changed. ``remember`` as for :meth:`organisation`.
+        """
+        if version == 0 or self.read_schema is None:
+            return self.schema
+        kept = self._schemas.get(tenant)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        schema = self.read_schema(tenant, transaction, version)
+        if remember:
+            self._schemas[tenant] = (version, schema)
+        return schema
+
     def organisation(
-        self, tenant: str, transaction: Transaction, *, remember: bool = True
+        self,
+        tenant: str,
+        transaction: Transaction,
+        version: int,
+        *,
+        remember: bool = True,
     ) -> Organisation:
-        """Return the tenant's organisation as it is now, read only when it changed.
+        """Return the tenant's organisation at a version, read only when it changed.
 
         ``remember`` keeps it for others; never in a transaction that may hold users
         who were not committed.
         """
-        version = transaction.current_number(ORGANISATION_SEQUENCE)
         known = self._organisations.get(tenant)
         if known is None or known.version != version:
             known = Organisation.of(self._users(transaction), version)

@@ -14,7 +14,7 @@ from crmcore.records import Conventions
 from crmcore.storage import Operation, Transaction
 from crmcore.unit.context import Context
 from crmcore.unit.duplicates import DuplicateVerbs
-from crmcore.unit.environment import Environment
+from crmcore.unit.environment import Environment, Versions
 from crmcore.unit.operations import Journal
 
 __all__ = ["UnitOfWork", "begin", "unit_of_work"]
@@ -81,7 +81,10 @@ def begin(
     ``joined`` tells that the transaction is the host's, who may have written users in
     it and may yet take them back.
     """
-    organisation = environment.organisation(tenant, transaction, remember=not joined)
+    versions = Versions.of(transaction)
+    organisation = environment.organisation(
+        tenant, transaction, versions.organisation, remember=not joined
+    )
     known = environment.actor(actor, organisation)
     context = Context(
         tenant=tenant,
@@ -90,7 +93,9 @@ def begin(
         ids=environment.ids,
         randomness=environment.randomness,
         conventions=_conventions(environment, known),
-        schema=environment.schema,
+        schema=environment.schema_of(
+            tenant, transaction, versions.customisation, remember=not joined
+        ),
         policy=environment.policy,
         organisation=organisation,
         settings=MappingProxyType(dict(environment.settings)),

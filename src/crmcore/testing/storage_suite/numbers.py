@@ -21,6 +21,17 @@ class NumbersChapter(Chapter):
             assert transaction.next_numbers("invoice", 1) == 1
             assert transaction.current_number("invoice") == 1
 
+    def test_several_sequences_are_asked_at_once(self, bench: Workbench) -> None:
+        """Each is answered, those that nobody used with 0."""
+        with bench.transaction() as transaction:
+            transaction.next_numbers("invoice", 3)
+            asked = ("invoice", "Invoice", "o" * 300)
+            assert transaction.current_numbers(asked) == {
+                "invoice": 3,
+                "Invoice": 0,
+                "o" * 300: 0,
+            }
+
     def test_several_numbers_are_taken_at_once(self, bench: Workbench) -> None:
         """The first of them is returned, the next call goes on behind the last."""
         with bench.transaction() as transaction:

@@ -1,0 +1,115 @@
+"""The schema: all entities of one tenant, and what its administrators added to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from crmcore.errors import ValidationError
+from crmcore.records.composites import Choices
+from crmcore.records.definitions import EntityDef, FieldDef
+from crmcore.records.layouts import Layout
+from crmcore.records.picklists import Picklist
+from crmcore.records.record_types import RecordType
+from crmcore.records.types import Choice
+from crmcore.records.validation_rules import ValidationRule
+
+if TYPE_CHECKING:
+    from crmcore.records.record import Record
+
+__all__ = ["Schema", "picklist_of"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class Schema:
+    """All entities of one tenant at one moment; immutable.
+
+    ``version`` changes whenever something here does. ``value_sets`` are picklists that
+    several fields share. ``record_types``, ``layouts`` and ``validation_rules`` go by
+    entity; ``additions`` holds whatever else is stored, by kind, object and key.
+    """
+
+    entities: Mapping[str, EntityDef]
+    version: int = 1
+    value_sets: Mapping[str, Picklist] = _NOTHING
+    record_types: Mapping[str, tuple[RecordType, ...]] = _NOTHING
+    layouts: Mapping[str, tuple[Layout, ...]] = _NOTHING
+    validation_rules: Mapping[str, tuple[ValidationRule, ...]] = _NOTHING
+    additions: Mapping[str, Mapping[tuple[str, str], Any]] = _NOTHING
+
+    @classmethod
+    def of(cls, definitions: Iterable[EntityDef], version: int = 1) -> Schema:
+        """Make the schema of some entities."""
+        return cls(entities={d.name: d for d in definitions}, version=version)
+
+    @cached_property
+    def _by_class(self) -> dict[type[Any], EntityDef]:
+        return {d.record_class: d for d in self.entities.values()}
+
+    def entity(self, kind: type[Record] | Record | str) -> EntityDef:
+        """Return an entity by its record class, a record or its name.
+
+        Raises ValidationError for an entity that this set-up does not have.
+        """
+        if isinstance(kind, str):
+            found = self.entities.get(kind)
+        else:
+            found = self._by_class.get(kind if isinstance(kind, type) else type(kind))
+        if found is None:
+            shown = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+            raise ValidationError.of("entity", "unknown_entity", value=shown[:60])
+        return found
+
+    @cached_property
+    def picklists(self) -> Mapping[str, Picklist]:
+        """Return all picklists by name: value sets, and those that fields declare."""
+        declared = {
+            picklist.name: picklist
+            for entity in self.entities.values()
+            for field in entity.fields.values()
+            if (picklist := picklist_of(field)) is not None
+        }
+        return MappingProxyType({**declared, **self.value_sets})
+
+    def added(self, kind: str) -> Mapping[tuple[str, str], Any]:
+        """Return what is stored of a kind beside fields, by object and key."""
+        return self.additions.get(kind, {})
+
+    def with_entity(self, definition: EntityDef) -> Schema:
+        """Return a schema with an entity added or replaced."""
+        entities = {**self.entities, definition.name: definition}
+        return attrs.evolve(self, entities=entities)
+
+    def with_rule(self, place: str, rule: Mapping[str, Any]) -> Schema:
+        """Return a schema in which one field (``lead.company_name``) has other rules."""
+        name, _, field = place.partition(".")
+        definition = self.entity(name)
+        changed = attrs.evolve(definition.field(field), **rule)
+        fields = {**definition.fields, field: changed}
+        return self.with_entity(attrs.evolve(definition, fields=fields))
+
+    def extended(self, name: str, custom: Iterable[FieldDef]) -> Schema:
+        """Return a schema in which the entity ``name`` has further custom fields."""
+        definition = self.entity(name)
+        fields = dict(definition.fields)
+        for field in custom:
+            if field.name in fields:
+                raise ValidationError.of(field.name, "field_exists", entity=name)
+            fields[field.name] = attrs.evolve(field, custom=True)
+        changed = self.with_entity(attrs.evolve(definition, fields=fields))
+        return attrs.evolve(changed, version=self.version + 1)
+
+
+def picklist_of(field: FieldDef) -> Picklist | None:
+    """Return the picklist that a field chooses from, none for other fields."""
+    if isinstance(field.type, Choice):
+        return field.type.picklist
+    if isinstance(field.type, Choices):
+        return field.type.item.picklist
+    return None

@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
-from crmcore import activities, exchange, leads, parties, reporting, sales
+from crmcore import (
+    activities,
+    customisation,
+    exchange,
+    leads,
+    parties,
+    reporting,
+    sales,
+)
 from crmcore.access import AccessPolicy, Actor, User
+from crmcore.customisation import EntitySchema, TenantSchemas
 from crmcore.errors import ValidationError
 from crmcore.ports import (
     Clock,
@@ -20,7 +29,7 @@ from crmcore.ports import (
     UUID7Factory,
     default_randomness,
 )
-from crmcore.records import Conventions, FieldDef, Schema
+from crmcore.records import Conventions, FieldDef, Record, Schema
 from crmcore.session import Session
 from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
@@ -50,6 +59,7 @@ STANDARD_AREAS = (
     sales.AREA,
     exchange.AREA,
     reporting.AREA,
+    customisation.AREA,
 )
 
 
@@ -79,9 +89,11 @@ class CRM:
         randomness: Randomness | None = None,
     ) -> None:
         rooms = (*STANDARD_AREAS, *areas)
+        schema = _schema(rooms, fields or {}, rules or {})
         self._environment = Environment(
             store=store,
-            schema=_schema(rooms, fields or {}, rules or {}),
+            schema=schema,
+            schemas=TenantSchemas(schema),
             clock=clock or SystemClock(),
             ids=ids or UUID7Factory(),
             randomness=randomness or default_randomness(),
@@ -103,13 +115,41 @@ class CRM:
         """Return what all sessions share."""
         return self._environment
 
-    def schema(self) -> Schema:
-        """Return all entities with their fields."""
+    @property
+    def declared_schema(self) -> Schema:
+        """Return the entities as they are declared in Python, the same for all tenants."""
         return self._environment.schema
+
+    @overload
+    def schema(self) -> Schema: ...
+
+    @overload
+    def schema(self, kind: type[Record] | str) -> EntitySchema: ...
+
+    def schema(self, kind: type[Record] | str | None = None) -> Schema | EntitySchema:
+        """Return the tenant's entities with all fields, or what is known of one entity.
+
+        What administrators stored counts at once, whichever process stored it.
+        """
+        current = self._environment.current_schema(self._tenant)
+        if kind is None:
+            return current
+        entity = current.entity(kind)
+        return EntitySchema(self._environment, self._tenant, current, entity)
 
     def install(self) -> None:
         """Create or upgrade the store's schema; idempotent, safe to run concurrently."""
         self.store.install(self._environment.schema)
+        self.build_indexes()
+
+    def build_indexes(self) -> tuple[str, ...]:
+        """Build what the tenant's custom objects and fields lack in the store.
+
+        Done after each change of the customisation; needed again only where that was
+        interrupted. Writers are not held up where the server can avoid it. Returns the
+        names of what was built.
+        """
+        return self.store.build_indexes(self._environment.current_schema(self._tenant))
 
     def health(self) -> HealthReport:
         """Return the store's versions and state, and what is wrong with it."""

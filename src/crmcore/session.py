@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crmcore.customisation import CustomisationService
 from crmcore.exchange import ExchangeService
 from crmcore.leads import LeadService
 from crmcore.parties import PartyService
@@ -40,6 +41,11 @@ class Session(UnitOfWork):
     def exchange(self) -> ExchangeService:
         """Return the verbs of import."""
         return ExchangeService(self)
+
+    @property
+    def customisation(self) -> CustomisationService:
+        """Return the verbs of administrators: fields, objects, picklists, rules ..."""
+        return CustomisationService(self)
 
     @property
     def reporting(self) -> ReportingService:

@@ -57,17 +57,50 @@ def install(database: Data, schema: Schema) -> None:
         if step.number not in done:
             step.run(database)
             _note(database, step.number, {"$set": {"name": step.name}})
-    wanted = of_schema(schema)
+    _create_missing(database, of_schema(schema))
+
+
+def extend(database: Data, schema: Schema) -> None:
+    """Create the collections of custom objects with their indexes, where missing."""
+    objects = {e.name: e for e in schema.entities.values() if e.custom_object}
+    if objects:
+        wanted = of_schema(attrs.evolve(schema, entities=objects))
+        _create_missing(database, wanted)
+
+
+def build_indexes(database: Data, schema: Schema) -> tuple[str, ...]:
+    """Build what the schema's entities lack and return the names of the indexes."""
+    return tuple(_create_missing(database, of_schema(schema)))
+
+
+def missing_indexes(database: Data, schema: Schema) -> tuple[str, ...]:
+    """Return the names of indexes that the schema asks for and that are not there."""
+    missing = _missing(_ledger(database), of_schema(schema))
+    return tuple(n for name, indexes in missing.items() for n in _names(name, indexes))
+
+
+def _missing(
+    done: Mapping[Any, dict[str, Any]], wanted: Mapping[str, tuple[Index, ...]]
+) -> dict[str, tuple[Index, ...]]:
     created = set(done.get(_INDEXES, {}).get("names", ()))
-    missing = {
+    return {
         name: indexes
         for name, indexes in wanted.items()
         if not created.issuperset(_names(name, indexes))
     }
+
+
+def _create_missing(
+    database: Data, wanted: Mapping[str, tuple[Index, ...]]
+) -> list[str]:
+    done = _ledger(database)
+    missing = _missing(done, wanted)
     _create(database, missing)
     names = [n for name, indexes in missing.items() for n in _names(name, indexes)]
     if names:
         _note(database, _INDEXES, {"$addToSet": {"names": {"$each": names}}})
+    created = set(done.get(_INDEXES, {}).get("names", ()))
+    return [name for name in names if name not in created]
 
 
 def _create(database: Data, wanted: Mapping[str, Sequence[Index]]) -> None:

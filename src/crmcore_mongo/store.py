@@ -77,6 +77,8 @@ class MongoStore:
         self._commit_seconds = commit_seconds
         self._randomness = randomness or default_randomness()
         self._server_checked = False
+        #: Collections of custom objects that are known to be there.
+        self._extended: set[str] = set()
 
     def _check_client(self) -> None:
         try:
@@ -96,6 +98,26 @@ class MongoStore:
         self._check_server()
         with translating():
             installation.install(self._handles.database, schema)
+
+    def extend(self, schema: Schema) -> None:
+        self._check_server()
+        wanted = {
+            e.plural for e in schema.entities.values() if e.custom_object
+        } - self._extended
+        if wanted:
+            with translating():
+                installation.extend(self._handles.database, schema)
+            self._extended |= wanted
+
+    def build_indexes(self, schema: Schema) -> tuple[str, ...]:
+        self._check_server()
+        with translating():
+            return installation.build_indexes(self._handles.database, schema)
+
+    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
+        self._check_server()
+        with translating():
+            return installation.missing_indexes(self._handles.database, schema)
 
     def verify(self, schema: Schema) -> None:
         self._check_server()

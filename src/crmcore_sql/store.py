@@ -18,6 +18,7 @@ from crmcore.ports import Randomness
 from crmcore.records import Schema
 from crmcore.storage import Capabilities, HealthReport
 from crmcore_sql.connections import HostLink, Link, Pool, PooledLink
+from crmcore_sql.custom_storage import CustomStorage
 from crmcore_sql.dialects import Dialect, dialect_for
 from crmcore_sql.errors import DriverErrors
 from crmcore_sql.installation import Installation
@@ -81,6 +82,7 @@ class SQLStore:
         lock = threading.RLock() if shares else None
         self._pool = Pool(self.engine, self._dialect, owned, lock)
         self._installation = Installation(self._pool)
+        self._custom = CustomStorage(self._pool)
 
     @property
     def name(self) -> str:
@@ -138,6 +140,24 @@ class SQLStore:
         with DriverErrors(self._dialect):
             self._pool.learn()
             self._installation.install(schema)
+
+    def extend(self, schema: Schema) -> None:
+        """Create the tables of custom objects; see :class:`crmcore.storage.Store`."""
+        with DriverErrors(self._dialect):
+            self._pool.learn()
+            self._custom.extend(schema)
+
+    def build_indexes(self, schema: Schema) -> tuple[str, ...]:
+        """Build what custom fields lack; PostgreSQL lets others write meanwhile."""
+        with DriverErrors(self._dialect):
+            self._pool.learn()
+            return self._custom.build_indexes(schema)
+
+    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of indexes that custom fields lack."""
+        with DriverErrors(self._dialect):
+            self._pool.learn()
+            return self._custom.missing_indexes(schema)
 
     def verify(self, schema: Schema) -> None:
         """Raise SchemaOutdated unless ``install`` has been run for ``schema``."""

@@ -70,6 +70,18 @@ class Decisions:
             return frozenset()
         return self.organisation.subordinates(user.id) | {user.id}
 
+    @property
+    def administers(self) -> bool:
+        """Tell whether the actor may change what administrators change (ACC-18)."""
+        if self.actor.user is None:
+            return True
+        return self._profile is not None and self._profile.administers
+
+    def require_administrator(self, action: str, entity: str) -> None:
+        """Raise AccessDenied unless the actor is an administrator."""
+        if not self.administers:
+            raise AccessDenied(action=action, entity=entity)
+
     def allows(self, entity: EntityDef, action: str) -> bool:
         """Tell whether the actor's profile allows the action on the entity at all.
 

@@ -90,7 +90,7 @@ def open_crm(
         if install or not store.capabilities.durable:
             crm.install()
         elif verify:
-            store.verify(crm.schema())
+            store.verify(crm.declared_schema)
         yield crm
     finally:
         store.close()

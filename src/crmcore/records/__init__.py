@@ -14,6 +14,7 @@ from crmcore.records.composites import (
     ContactPoints,
     FormerNames,
     ListOf,
+    MasterDetail,
     MoneyAmount,
     Reference,
 )
@@ -22,7 +23,9 @@ from crmcore.records.conventions import Conventions
 from crmcore.records.definitions import Column, EntityDef, FieldDef
 from crmcore.records.documents import Document
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
+from crmcore.records.media import AudioFile, File, FileReference, ImageFile
 from crmcore.records.picklists import Option, Picklist
+from crmcore.records.places import Geolocation, Position
 from crmcore.records.record import UNSAVED, Record, entity
 from crmcore.records.record_types import RecordType
 from crmcore.records.schema import Schema
@@ -38,6 +41,7 @@ from crmcore.records.types import (
     Integer,
     Link,
     LongText,
+    OpenChoice,
     Percent,
     Refused,
     Storage,
@@ -51,6 +55,7 @@ __all__ = [
     "Address",
     "AddressBlock",
     "AnyReference",
+    "AudioFile",
     "Boolean",
     "Choice",
     "Choices",
@@ -66,8 +71,12 @@ __all__ = [
     "EntityDef",
     "FieldDef",
     "FieldType",
+    "File",
+    "FileReference",
     "FormerNames",
+    "Geolocation",
     "Identifier",
+    "ImageFile",
     "Integer",
     "Layout",
     "LayoutField",
@@ -75,12 +84,15 @@ __all__ = [
     "Link",
     "ListOf",
     "LongText",
+    "MasterDetail",
     "Money",
     "MoneyAmount",
+    "OpenChoice",
     "Option",
     "Percent",
     "Phone",
     "Picklist",
+    "Position",
     "Record",
     "RecordType",
     "Ref",

@@ -36,6 +36,7 @@ __all__ = [
     "ContactPoints",
     "FormerNames",
     "ListOf",
+    "MasterDetail",
     "MoneyAmount",
     "Reference",
 ]
@@ -173,6 +174,8 @@ class Reference(Identifier):
 
     kind: ClassVar[str] = "reference"
     entity: str
+    #: Criteria, in their JSON form, that a record must meet to be chosen (REC-20).
+    filter: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
 
     def coerce(self, value: Any, conventions: Conventions) -> UUID:
         """Return the id; a record of another entity is refused."""
@@ -180,6 +183,13 @@ class Reference(Identifier):
         if name is not None and name() != self.entity:
             raise Refused("not_reference")
         return super().coerce(value, conventions)
+
+
+@attrs.frozen(kw_only=True)
+class MasterDetail(Reference):
+    """The master of a record: it must have one, and goes with it (REC-20)."""
+
+    kind: ClassVar[str] = "master_detail"
 
 
 _ENTITY = Text(maximum=60)

@@ -32,6 +32,18 @@ class FieldDef:
     ``sensitive``: personal data.
     ``acyclic``: a reference within its own entity that never leads back to the record.
     ``system``: kept by the library; callers never set it.
+    ``computed``: a value that the library works out; callers never set it either.
+    ``required_on_add`` and ``required_on_modify`` ask for a value at one of the two
+    only; ``required`` means both (REC-03). ``creatable`` and ``updatable`` say when it
+    may be given a value, ``sortable`` whether lists may be ordered by it.
+    ``enabled``: shown and filled; ``always_on`` fields cannot be switched off.
+    ``minimum_length``: characters of a text. ``controlling_field``: the picklist field
+    on whose value the choices depend (REC-14). ``on_delete``: what becomes of this
+    reference when the record behind it is deleted: ``keep``, ``block``, ``clear`` or
+    ``cascade`` (REC-20).
+    For forms (REC-12): ``help``, ``group``, ``sort_number`` (smaller stands further in
+    front), ``compact`` (asked for on a small screen), ``applies_to`` (kinds of records),
+    ``subordinates_may_edit`` (ACC-09).
     """
 
     name: str
@@ -46,6 +58,23 @@ class FieldDef:
     system: bool = False
     custom: bool = False
     default: Any = None
+    computed: bool = False
+    required_on_add: bool = False
+    required_on_modify: bool = False
+    creatable: bool = True
+    updatable: bool = True
+    sortable: bool = True
+    enabled: bool = True
+    always_on: bool = False
+    minimum_length: int | None = None
+    controlling_field: str | None = None
+    on_delete: str = "keep"
+    help: str = ""
+    group: str = ""
+    sort_number: int = 0
+    compact: bool = False
+    applies_to: tuple[str, ...] = ()
+    subordinates_may_edit: bool = False
 
     @property
     def relation(self) -> str | None:
@@ -270,7 +299,7 @@ class EntityDef:
         """Return how people call ``record``."""
         if self.display == PERSON:
             return full_name(record["last_name"], record["first_name"])
-        words = [getattr(record, name) for name in self.display]
+        words = [self.value_of(record, name) for name in self.display]
         return " ".join(str(word) for word in words if word)
 
 

@@ -118,6 +118,11 @@ def entity(
     return decorate
 
 
+def envelope_fields() -> dict[str, FieldDef]:
+    """Return the fields that the records of every entity have (REC-01)."""
+    return _declared_fields(Record)
+
+
 def _declared_fields(cls: type[Any]) -> dict[str, FieldDef]:
     declared = {}
     for attribute in attrs.fields(cls):

@@ -37,6 +37,7 @@ __all__ = [
     "Integer",
     "Link",
     "LongText",
+    "OpenChoice",
     "Percent",
     "Refused",
     "Storage",
@@ -408,3 +409,16 @@ class Choice(FieldType):
         if key not in self.picklist.by_key:
             raise Refused("not_an_option", value=key)
         return key
+
+
+@attrs.frozen(kw_only=True)
+class OpenChoice(Choice):
+    """One option of a picklist, or free text where none fits (REC-10)."""
+
+    kind: ClassVar[str] = "open_picklist"
+    textual: ClassVar[bool] = True
+    maximum: int = 100
+
+    def coerce(self, value: Any, conventions: Conventions) -> str | None:
+        """Return the option's key, or the text as it is."""
+        return clean_text(value, self.maximum) or None

@@ -112,6 +112,17 @@ class MemoryStore:
     def install(self, schema: Schema) -> None:
         """Do nothing: there is nothing to create."""
 
+    def extend(self, schema: Schema) -> None:
+        """Do nothing: records of new entities find their place."""
+
+    def build_indexes(self, schema: Schema) -> tuple[str, ...]:
+        """Build nothing: there are no indexes."""
+        return ()
+
+    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
+        """Return nothing: no index is wanted."""
+        return ()
+
     def verify(self, schema: Schema) -> None:
         """Do nothing: the schema is always current."""
 

@@ -77,6 +77,26 @@ class Store(Protocol):
         """
         ...
 
+    def extend(self, schema: Schema) -> None:
+        """Create the tables or collections of the schema's custom objects.
+
+        - Cheap where they are there; safe when several processes call it at once.
+        - Never part of a unit of work; called before it writes.
+        """
+        ...
+
+    def build_indexes(self, schema: Schema) -> tuple[str, ...]:
+        """Build the missing indexes of custom fields and return their names.
+
+        - Others go on writing meanwhile, where the server can do that.
+        - Safe when several processes call it at once.
+        """
+        ...
+
+    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of indexes that custom fields ask for and do not have."""
+        ...
+
     def verify(self, schema: Schema) -> None:
         """Raise SchemaOutdated unless ``install`` has been run for ``schema``."""
         ...

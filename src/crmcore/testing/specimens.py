@@ -154,4 +154,4 @@ SPECIMENS = Area(name="specimens", entities=(Habitat, Specimen))
 
 def specimen_schema() -> Schema:
     """Return the standard schema with both entities and their custom fields."""
-    return CRM(MemoryStore(), areas=[SPECIMENS], fields=CUSTOM_FIELDS).schema()
+    return CRM(MemoryStore(), areas=[SPECIMENS], fields=CUSTOM_FIELDS).declared_schema

@@ -11,12 +11,21 @@ from uuid import UUID
 import attrs
 
 from crmcore.access import Actor, Decisions, User
-from crmcore.criteria import Binder, Bound, BoundAnd, Criteria, Operator, Test
+from crmcore.criteria import (
+    Binder,
+    Bound,
+    BoundAnd,
+    Criteria,
+    Everything,
+    Operator,
+    Test,
+)
 from crmcore.criteria.binding import Subject
 from crmcore.errors import (
     Conflict,
     CRMError,
     NotFound,
+    Problem,
     StaleRecord,
     StorageError,
 )
@@ -59,6 +68,10 @@ class UnitBase:
         #: What was locked, or was to be when the unit of work broke off.
         self.lock_targets: set[tuple[str, UUID]] = set()
         self.decisions = context.decisions
+        #: Whether this unit of work changed what administrators shape.
+        self.schema_changed = False
+        #: What rules warned of; the records were stored all the same (REC-21).
+        self.warnings: list[Problem] = []
         self._journal = journal
         self._depth = 0
         self._failure: BaseException | None = None
@@ -99,6 +112,14 @@ class UnitBase:
     def _scope(self, entity: EntityDef, action: str) -> Bound:
         scope = self.decisions.scope(entity, action)
         return self._trusted.criteria(entity, scope)
+
+    def exists(self, entity: EntityDef, criteria: Criteria = Everything()) -> bool:  # noqa: B008 - immutable
+        """Tell whether any record meets the criteria, whoever may see it.
+
+        For checks of the library itself; deleted records count, they may come back.
+        """
+        where = self._trusted.criteria(entity, criteria)
+        return self.transaction.count(entity, where, cap=1) > 0
 
     def decisions_of(self, who: Actor | User | UUID | str) -> Decisions:
         """Return what somebody else may do."""

@@ -34,6 +34,8 @@ class Draft:
     old: Record | None
     values: dict[str, Any]
     problems: list[Problem] = attrs.field(factory=list)
+    #: What does not stop the record, but is told to the caller (REC-21).
+    warnings: list[Problem] = attrs.field(factory=list)
     #: Services that own a field (stage, conversion) may set what callers may not.
     privileged: bool = False
 

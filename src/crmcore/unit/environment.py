@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,8 +30,13 @@ ORGANISATION_SEQUENCE = "crmcore.organisation"
 #: The sequence whose last number is the version of what a tenant's administrators shaped.
 CUSTOMISATION_SEQUENCE = "crmcore.customisation"
 
-#: Returns the schema of a tenant with what its administrators stored, at a version.
-SchemaReader = Callable[[str, Transaction, int], Schema]
+
+class SchemaSource(Protocol):
+    """Makes the schemas of tenants whose administrators shaped something."""
+
+    def read(self, tenant: str, transaction: Transaction, version: int) -> Schema:
+        """Return the tenant's schema as it is stored at ``version``."""
+        ...
 
 
 @attrs.frozen
@@ -69,10 +74,9 @@ class Environment:
     cross_visibility_hits: bool = True
     #: By tenant: nothing crosses between tenants.
     subscribers: dict[str, list[Subscriber]] = attrs.field(factory=dict)
-    #: Reads what a tenant's administrators shaped; none: there is only ``schema``.
-    read_schema: SchemaReader | None = None
+    schemas: SchemaSource
     _organisations: dict[str, Organisation] = attrs.field(factory=dict)
-    _schemas: dict[str, tuple[int, Schema]] = attrs.field(factory=dict)
+    _by_tenant: dict[str, tuple[int, Schema]] = attrs.field(factory=dict)
 
     def rules_of(self, entity: str) -> tuple[EntityRule, ...]:
         """Return the rules of an entity, in the order of the areas."""
@@ -100,15 +104,26 @@ class Environment:
 
         It is read only when it changed. ``remember`` as for :meth:`organisation`.
         """
-        if version == 0 or self.read_schema is None:
+        if version == 0:
             return self.schema
-        kept = self._schemas.get(tenant)
+        kept = self._by_tenant.get(tenant)
         if kept is not None and kept[0] == version:
             return kept[1]
-        schema = self.read_schema(tenant, transaction, version)
+        schema = self.schemas.read(tenant, transaction, version)
         if remember:
-            self._schemas[tenant] = (version, schema)
+            self.store.extend(schema)
+            self._by_tenant[tenant] = (version, schema)
         return schema
+
+    def current_schema(self, tenant: str) -> Schema:
+        """Return the tenant's schema as it is committed now."""
+        with self.store.transaction(tenant, self.schema) as transaction:
+            version = transaction.current_number(CUSTOMISATION_SEQUENCE)
+            return self.schema_of(tenant, transaction, version)
+
+    def prepare_schema(self, tenant: str) -> None:
+        """Build what the tenant's schema asks of the store: objects and indexes."""
+        self.store.build_indexes(self.current_schema(tenant))
 
     def organisation(
         self,

@@ -9,6 +9,7 @@ from uuid import UUID
 from crmcore.records import AnyReference, FieldDef, Link, ListOf, Record, Ref, Reference
 from crmcore.unit.changes import Changes
 from crmcore.unit.drafts import Draft
+from crmcore.unit.forms import rules_follow
 from crmcore.unit.reading import ReadingVerbs
 
 __all__ = ["ReferenceChecks"]
@@ -40,7 +41,8 @@ class ReferenceChecks(ReadingVerbs):
         derived = [
             ref
             for draft in drafts
-            if draft.old is not None and changes.may_rekey(draft)
+            if draft.old is not None
+            and (changes.may_rekey(draft) or self._reads_others(draft))
             for field in draft.entity.references
             for ref in _stored(draft, field)
         ]
@@ -49,6 +51,10 @@ class ReferenceChecks(ReadingVerbs):
             for draft, field, ref in wanted:
                 self._check_reference(draft, field, ref, changes)
             self._refuse_circles(drafts)
+
+    def _reads_others(self, draft: Draft) -> bool:
+        """Tell whether a stored rule needs what the unchanged fields refer to."""
+        return rules_follow(self.schema, draft.entity.name)
 
     def _load_into(self, changes: Changes, refs: set[Ref]) -> None:
         by_entity: dict[str, set[UUID]] = {}

@@ -154,6 +154,8 @@ def unit_of_work(
         raise
     if within is None:
         environment.remember_organisation(tenant, unit.context.organisation)
+        if unit.schema_changed:
+            environment.prepare_schema(tenant)
         environment.publish(tenant, unit.events)
 
 

@@ -24,6 +24,7 @@ from crmcore.storage import Claim
 from crmcore.unit.changes import Changes
 from crmcore.unit.drafts import Draft, finish, new_draft, update_draft
 from crmcore.unit.environment import ORGANISATION_SEQUENCE
+from crmcore.unit.forms import form_rules
 from crmcore.unit.references import ReferenceChecks
 from crmcore.unit.user_rules import refuse_circles
 
@@ -91,12 +92,15 @@ class WritingVerbs(ReferenceChecks):
     def plan_creation(self, drafts: Sequence[Draft], changes: Changes) -> list[Record]:
         """Finish the drafts and add their records to ``changes``."""
         self.load_references(drafts, changes)
-        self._finish_all(drafts)
+        self._finish_all(drafts, changes)
         return [changes.create(draft) for draft in drafts]
 
-    def _finish_all(self, drafts: Sequence[Draft]) -> None:
+    def _finish_all(self, drafts: Sequence[Draft], changes: Changes) -> None:
         rules = {
-            name: self.environment.rules_of(name)
+            name: (
+                *self.environment.rules_of(name),
+                *form_rules(self.schema, name, changes.follow),
+            )
             for name in {draft.entity.name for draft in drafts}
         }
         problems: list[Problem] = []
@@ -105,6 +109,7 @@ class WritingVerbs(ReferenceChecks):
                 finish(draft, rules[draft.entity.name])
             except ValidationError as error:
                 problems.extend(_numbered(error.problems, row, len(drafts)))
+            self.warnings.extend(_numbered(draft.warnings, row, len(drafts)))
         if problems:
             raise ValidationError(problems)
 
@@ -168,7 +173,7 @@ class WritingVerbs(ReferenceChecks):
     def plan_updates(self, drafts: Sequence[Draft], changes: Changes) -> list[Record]:
         """Finish the drafts and add the new versions to ``changes``."""
         self.load_references(drafts, changes)
-        self._finish_all(drafts)
+        self._finish_all(drafts, changes)
         return [changes.update(draft) for draft in drafts]
 
     def _require_unmanaged(self, entity: EntityDef, action: str) -> None:

@@ -75,6 +75,8 @@ class Dialect(ABC):
     longest_index: ClassVar[int | None] = None
     #: Expressions on custom values can be indexed.
     expression_indexes: ClassVar[bool] = True
+    #: An index can be built outside a transaction while others write.
+    builds_beside_writers: ClassVar[bool] = False
     begin_statements: Sequence[str] = ("BEGIN",)
 
     def __init__(self) -> None:
@@ -164,6 +166,10 @@ class Dialect(ABC):
     @abstractmethod
     def custom_value(self, document: Expression, column: Column) -> Expression:
         """Return a custom value of the document, comparable like a typed column."""
+
+    def create_index(self, index: sa.Index) -> sa.schema.CreateIndex:
+        """Return the statement that builds an index unless it is there."""
+        return sa.schema.CreateIndex(index, if_not_exists=True)
 
     @abstractmethod
     def json_text(self, document: Expression, key: str) -> Expression:

@@ -120,6 +120,12 @@ class PostgreSQL(Dialect):
 
     # -- expressions -----------------------------------------------------------------
 
+    builds_beside_writers: ClassVar[bool] = True
+
+    def create_index(self, index: sa.Index) -> sa.schema.CreateIndex:
+        index.dialect_options["postgresql"]["concurrently"] = True
+        return super().create_index(index)
+
     def custom_value(self, document: Expression, column: Column) -> Expression:
         text = self._text(document, column.name)
         cast = _CASTS.get(column.storage)

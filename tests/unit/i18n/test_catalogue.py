@@ -49,7 +49,7 @@ def test_translations_keep_the_placeholders(locale):
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_a_label_names_one_field_of_an_entity(locale):
     """Within an entity no two fields share a label, so that a file's columns map."""
-    entities = CRM(MemoryStore()).schema().entities.values()
+    entities = CRM(MemoryStore()).declared_schema.entities.values()
     clashes = {e.name: catalogue.label_clashes(locale, e) for e in entities}
 
     assert {} == {name: found for name, found in clashes.items() if found}

@@ -82,7 +82,7 @@ def _versions() -> dict[str, str]:
 def _state(crm: CRM) -> tuple[ExitCode, str | None]:
     """Return the exit code of a store that cannot be used, and why it cannot."""
     try:
-        crm.store.verify(crm.schema())
+        crm.store.verify(crm.declared_schema)
     except CRMError as error:
         return exit_code(error), str(error)
     return ExitCode.DONE, None
@@ -102,7 +102,7 @@ def _newest(crm: CRM) -> datetime | None:
     """Return when the youngest record of the tenant was changed."""
     found: list[datetime] = []
     with crm.session(SYSTEM) as session:
-        for entity in crm.schema().entities.values():
+        for entity in crm.declared_schema.entities.values():
             measures = {"newest": F.updated_at.max()}
             (group,) = session.aggregate(entity.record_class, measures)
             if group["newest"] is not None:

@@ -23,7 +23,7 @@ def upgrade(store: StoreOption, as_json: JSONOption = False) -> None:
     """Create the schema, or upgrade it; does nothing where it is current."""
     with answering(as_json) as output:
         with open_crm(store, install=True) as crm:
-            crm.store.verify(crm.schema())
+            crm.store.verify(crm.declared_schema)
             name = crm.store.name
         output.show(f"The schema is current ({name}): {shown_url(store)}")
         output.answer({"store": shown_url(store), "kind": name, "schema": "current"})
@@ -34,7 +34,7 @@ def show(store: StoreOption, as_json: JSONOption = False) -> None:
     """Show the entities with their fields, and whether the store is up to date."""
     with answering(as_json) as output, open_crm(store, verify=False) as crm:
         state = schema_state(crm)
-        entities = crm.schema().entities.values()
+        entities = crm.declared_schema.entities.values()
         output.show(
             table(
                 ("entity", ("fields", "right"), "unique", "required"),
@@ -50,7 +50,7 @@ def show(store: StoreOption, as_json: JSONOption = False) -> None:
 def schema_state(crm: CRM) -> str:
     """Return "current", or what is wrong with the store's schema."""
     try:
-        crm.store.verify(crm.schema())
+        crm.store.verify(crm.declared_schema)
     except SchemaOutdated as outdated:
         return str(outdated.details["state"])
     return "current"

@@ -30,7 +30,9 @@ _SEED = 2026
 def is_empty(crm: CRM) -> bool:
     """Tell whether the tenant holds nothing yet."""
     with crm.session(SYSTEM) as session:
-        kinds = [entity.record_class for entity in crm.schema().entities.values()]
+        kinds = [
+            entity.record_class for entity in crm.declared_schema.entities.values()
+        ]
         return not any(session.find(kind, limit=1) for kind in kinds)
 
 

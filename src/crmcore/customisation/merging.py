@@ -1,0 +1,267 @@
+"""The schema of a tenant: what the host declared, with what administrators stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from crmcore.customisation.fields import changed_field, custom_field
+from crmcore.customisation.items import Item, Items
+from crmcore.customisation.keys import field_key_problems
+from crmcore.customisation.kinds import KINDS, Kind
+from crmcore.customisation.objects import RecordClasses, object_entity
+from crmcore.customisation.picklists import merged_picklist
+from crmcore.errors import Problem, ValidationError
+from crmcore.records import (
+    Choice,
+    Choices,
+    EntityDef,
+    FieldDef,
+    Option,
+    Picklist,
+    Reference,
+    Schema,
+    fields,
+)
+from crmcore.records.record_types import RECORD_TYPE, RecordType, default_type
+from crmcore.records.schema import picklist_of
+
+__all__ = ["Merged", "merged"]
+
+
+@attrs.frozen
+class Merged:
+    """A tenant's schema, and what of the stored items could not be used.
+
+    An item may be out of use after the host changed its declarations; the others count
+    all the same.
+    """
+
+    schema: Schema
+    problems: tuple[Problem, ...]
+
+
+def merged(
+    base: Schema, items: Items, tenant: str, classes: RecordClasses, version: int = 1
+) -> Merged:
+    """Return the schema of ``tenant``: ``base`` with its stored items.
+
+    Pure but for ``classes``, which remembers the record classes of custom objects.
+    """
+    merging = _Merging(base, items, tenant, classes)
+    schema = merging.run()
+    return Merged(attrs.evolve(schema, version=version), tuple(merging.problems))
+
+
+class _Merging:
+    """One merge, step by step; a bad item is noted and left out."""
+
+    def __init__(
+        self, base: Schema, items: Items, tenant: str, classes: RecordClasses
+    ) -> None:
+        self.items = items
+        self.tenant = tenant
+        self.classes = classes
+        self.problems: list[Problem] = []
+        self.schema = base
+
+    def run(self) -> Schema:
+        self._add_picklists()
+        self._add_objects()
+        self._add_fields()
+        self._add_record_types()
+        self._check_entities()
+        for kind in KINDS.values():
+            self._add_values(kind)
+        return self.schema
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except ValidationError as error:
+            self.problems.extend(error.problems)
+
+    # -- picklists ---------------------------------------------------------------------
+
+    def _add_picklists(self) -> None:
+        known = dict(self.schema.picklists)
+        stored: dict[str, Picklist] = {}
+        for item in self.items.of_kind("picklist"):
+            with self._noting():
+                name = item.key.key
+                stored[name] = merged_picklist(name, known.get(name), item.definition)
+        entities = {
+            name: _with_picklists(entity, stored)
+            for name, entity in self.schema.entities.items()
+        }
+        self.schema = attrs.evolve(
+            self.schema,
+            entities=entities,
+            value_sets={**self.schema.value_sets, **stored},
+        )
+
+    # -- objects and fields ------------------------------------------------------------
+
+    def _add_objects(self) -> None:
+        for item in self.items.of_kind("object"):
+            with self._noting():
+                key = item.key.key
+                if key in self.schema.entities:
+                    raise ValidationError.of(f"object.{key}", "key_taken", key=key)
+                entity = object_entity(self.tenant, key, item.definition, self.classes)
+                self.schema = self.schema.with_entity(entity)
+        self._check_default_objects()
+
+    def _check_default_objects(self) -> None:
+        """Note where two objects are the default of one data type (REC-17)."""
+        marked: dict[str, str] = {}
+        for item in self.items.of_kind("object"):
+            if item.definition.get("default") is True:
+                data_type = str(item.definition.get("data_type", "basic"))
+                other = marked.setdefault(data_type, item.key.key)
+                if other != item.key.key:
+                    place = f"object.{item.key.key}.default"
+                    self.problems.append(
+                        Problem(place, "default_taken", {"other": other})
+                    )
+
+    def _add_fields(self) -> None:
+        for item in (*self.items.of_kind("field"), *self.items.retired("field")):
+            with self._noting():
+                self._add_field(item)
+
+    def _add_field(self, item: Item) -> None:
+        place = f"field.{item.key.place}"
+        entity = self._entity(item.key.object, place)
+        declared = entity.fields.get(item.key.key)
+        if declared is not None:
+            field = changed_field(declared, item.definition, place)
+        else:
+            field = custom_field(
+                item.key.key, item.definition, self.schema.picklists, place
+            )
+            problems = list(field_key_problems(entity, field, place))
+            if problems:
+                raise ValidationError(problems)
+        if item.retired:
+            changed = attrs.evolve(entity, retired=(*entity.retired, field))
+        else:
+            changed = attrs.evolve(entity, fields={**entity.fields, field.name: field})
+        self.schema = self.schema.with_entity(changed)
+
+    def _entity(self, name: str, place: str) -> EntityDef:
+        entity = self.schema.entities.get(name)
+        if entity is None or entity.managed:
+            raise ValidationError.of(place, "unknown_entity", value=name[:60])
+        return entity
+
+    # -- record types ------------------------------------------------------------------
+
+    def _add_record_types(self) -> None:
+        by_object: dict[str, list[RecordType]] = {}
+        kind = KINDS["record_type"]
+        for item in self.items.of_kind("record_type"):
+            with self._noting():
+                entity = self._entity(item.key.object, str(item.key))
+                value = kind.value(item)
+                kind.check(value, entity, self.schema, f"record_type.{item.key.place}")
+                by_object.setdefault(entity.name, []).append(value)
+        for name, types in by_object.items():
+            entity = self.schema.entity(name)
+            field = _record_type_field(entity, types)
+            self.schema = attrs.evolve(
+                self.schema.with_entity(
+                    attrs.evolve(entity, fields={**entity.fields, RECORD_TYPE: field})
+                ),
+                record_types={**self.schema.record_types, name: tuple(types)},
+            )
+
+    # -- references and dependent lists ------------------------------------------------
+
+    def _check_entities(self) -> None:
+        for entity in self.schema.entities.values():
+            for field in entity.custom_fields:
+                self._check_field(entity, field)
+
+    def _check_field(self, entity: EntityDef, field: FieldDef) -> None:
+        place = f"field.{entity.name}.{field.name}"
+        kind = field.type
+        if isinstance(kind, Reference) and kind.entity not in self.schema.entities:
+            self.problems.append(
+                Problem(place, "unknown_entity", {"value": kind.entity})
+            )
+        controlling = field.controlling_field
+        if controlling is None:
+            return
+        controller = entity.fields.get(controlling)
+        if controller is None or picklist_of(controller) is None:
+            self.problems.append(
+                Problem(place, "not_a_picklist", {"key": controlling[:60]})
+            )
+
+    # -- everything else ---------------------------------------------------------------
+
+    def _add_values(self, kind: Kind) -> None:
+        if kind.name == "record_type":
+            return
+        values: dict[tuple[str, str], Any] = {}
+        for item in self.items.of_kind(kind.name):
+            with self._noting():
+                place = f"{kind.name}.{item.key.place}"
+                entity = None
+                if kind.of_object:
+                    entity = self._entity(item.key.object, place)
+                value = kind.value(item)
+                kind.check(value, entity, self.schema, place)
+                values[item.key.object, item.key.key] = value
+        if values:
+            self.schema = kind.place(self.schema, values)
+
+
+def _with_picklists(entity: EntityDef, stored: Mapping[str, Picklist]) -> EntityDef:
+    changed = {}
+    for name, field in entity.fields.items():
+        picklist = picklist_of(field)
+        if picklist is not None and picklist.name in stored:
+            changed[name] = _choosing(field, stored[picklist.name])
+    if not changed:
+        return entity
+    return attrs.evolve(entity, fields={**entity.fields, **changed})
+
+
+def _choosing(field: FieldDef, picklist: Picklist) -> FieldDef:
+    if isinstance(field.type, Choices):
+        item = attrs.evolve(field.type.item, picklist=picklist)
+        return attrs.evolve(field, type=attrs.evolve(field.type, item=item))
+    assert isinstance(field.type, Choice)
+    return attrs.evolve(field, type=attrs.evolve(field.type, picklist=picklist))
+
+
+def _record_type_field(entity: EntityDef, types: Iterable[RecordType]) -> FieldDef:
+    """Return the field that holds the type: the declared one, or a custom one."""
+    known = tuple(types)
+    options = tuple(
+        Option(one.key, one.label, active=one.active, labels=one.labels)
+        for one in known
+    )
+    chosen = default_type(known)
+    default = chosen.key if chosen else None
+    declared = entity.fields.get(RECORD_TYPE)
+    if declared is not None:
+        own = picklist_of(declared)
+        keys = {option.key for option in options}
+        kept = tuple(o for o in own.options if o.key not in keys) if own else ()
+        picklist = Picklist(own.name if own else RECORD_TYPE, (*kept, *options))
+        marked = default if any(one.default for one in known) else declared.default
+        return attrs.evolve(declared, type=Choice(picklist=picklist), default=marked)
+    return fields.custom(
+        RECORD_TYPE,
+        Choice(picklist=Picklist(f"{entity.name}_{RECORD_TYPE}", options)),
+        indexed=True,
+        required=True,
+        default=default,
+    )

@@ -62,6 +62,8 @@ REASONS: dict[str, str] = {
     "type_not_allowed": "{value} is not open to you",
     "not_of_this_type": "{value} is not a choice of records of this type",
     "not_allowed_here": "{value} cannot be chosen under {controlling}",
+    "fixed_once_created": "cannot be changed once the record is created",
+    "not_fitting": "refers to a record that may not be chosen here",
     "too_short": "must have at least {minimum} characters",
     "switched_off": "is switched off",
     "rule": "{message}",

@@ -152,7 +152,8 @@ class Binder:
 
     def _sort(self, entity: EntityDef, sort: Sort) -> BoundSort:
         subject = self.subject(entity, sort.path)
-        if subject.part is None and not subject.field.type.ordered:
+        ordered = subject.part is not None or subject.field.type.ordered
+        if not ordered or not subject.field.sortable:
             raise ValidationError.of(subject.name, "not_sortable")
         if self.visibility(subject.hop, subject.entity) is not None:
             # A page's order and its cursor would show the hidden records' values.

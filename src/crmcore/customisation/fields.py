@@ -10,8 +10,17 @@ import attrs
 
 from crmcore.customisation.structuring import structured_value, type_hints
 from crmcore.errors import Problem, ValidationError
-from crmcore.records import Conventions, FieldDef, Picklist, Refused, fields
+from crmcore.records import (
+    Conventions,
+    FieldDef,
+    MasterDetail,
+    Picklist,
+    Reference,
+    Refused,
+    fields,
+)
 from crmcore.records.registry import type_from_data, type_to_data
+from crmcore.records.schema import picklist_of
 
 __all__ = ["changed_field", "custom_field", "field_to_data"]
 
@@ -75,6 +84,13 @@ def custom_field(
         raise ValidationError(_below(error, place)) from None
     if attributes.get("label") == "":
         attributes.pop("label")
+    if isinstance(made, MasterDetail):
+        attributes |= {"required": True, "on_delete": "cascade"}
+    if isinstance(made, Reference):
+        attributes.setdefault("indexed", True)
+    if attributes.get("on_delete", "keep") not in ON_DELETE:
+        shown = str(attributes["on_delete"])[:60]
+        raise ValidationError.of(f"{place}.on_delete", "not_an_option", value=shown)
     field = fields.custom(key, made, **attributes)
     return _with_default(field, definition, place)
 
@@ -148,6 +164,11 @@ def _with_default(
     field: FieldDef, definition: Mapping[str, Any], place: str
 ) -> FieldDef:
     if definition.get("default") is None:
+        picklist = picklist_of(field)
+        if field.default is None and picklist is not None and picklist.default:
+            marked = picklist.default
+            value = (marked,) if field.type.plural else marked
+            return attrs.evolve(field, default=value)
         return field
     try:
         value = field.type.from_json(definition["default"], Conventions())
@@ -155,6 +176,10 @@ def _with_default(
         problem = Problem(f"{place}.default", refused.reason, refused.details)
         raise ValidationError([problem]) from None
     return attrs.evolve(field, default=value)
+
+
+#: What may become of a reference when the record behind it is deleted (REC-20).
+ON_DELETE = ("keep", "block", "clear", "cascade")
 
 
 def _below(error: ValidationError, place: str) -> list[Problem]:

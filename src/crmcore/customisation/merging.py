@@ -11,7 +11,7 @@ import attrs
 from crmcore.customisation.fields import changed_field, custom_field
 from crmcore.customisation.items import Item, Items
 from crmcore.customisation.keys import field_key_problems
-from crmcore.customisation.kinds import KINDS, Kind
+from crmcore.customisation.kinds import KINDS, Kind, checked_criteria
 from crmcore.customisation.objects import RecordClasses, object_entity
 from crmcore.customisation.picklists import merged_picklist
 from crmcore.errors import Problem, ValidationError
@@ -190,10 +190,8 @@ class _Merging:
     def _check_field(self, entity: EntityDef, field: FieldDef) -> None:
         place = f"field.{entity.name}.{field.name}"
         kind = field.type
-        if isinstance(kind, Reference) and kind.entity not in self.schema.entities:
-            self.problems.append(
-                Problem(place, "unknown_entity", {"value": kind.entity})
-            )
+        if isinstance(kind, Reference):
+            self._check_reference(kind, place)
         controlling = field.controlling_field
         if controlling is None:
             return
@@ -202,6 +200,15 @@ class _Merging:
             self.problems.append(
                 Problem(place, "not_a_picklist", {"key": controlling[:60]})
             )
+
+    def _check_reference(self, kind: Reference, place: str) -> None:
+        target = self.schema.entities.get(kind.entity)
+        if target is None:
+            details = {"value": kind.entity}
+            self.problems.append(Problem(place, "unknown_entity", details))
+        elif kind.filter is not None:
+            with self._noting():
+                checked_criteria(kind.filter, target, self.schema)
 
     # -- everything else ---------------------------------------------------------------
 

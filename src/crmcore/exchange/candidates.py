@@ -6,8 +6,7 @@ is refused or skipped takes no other with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
@@ -19,7 +18,6 @@ from crmcore.matching import Match, MatchRule
 from crmcore.records import EntityDef, Record
 from crmcore.storage import Insertion
 from crmcore.unit import Changes, Draft, UnitOfWork
-from crmcore.unit.drafts import finish
 
 __all__ = [
     "Candidate",
@@ -59,10 +57,10 @@ def drafted(
     drafts = unit.drafts_of_new([(blank, entry.values) for entry in entries])
     shared = unit.changes()
     unit.load_references(drafts, shared)
-    rules = unit.environment.rules_of(entity.name)
+    finish = unit.finisher(shared)
     candidates = []
     for entry, draft in zip(entries, drafts, strict=True):
-        if _valid(entry, draft, rules):
+        if _valid(entry, draft, finish):
             changes = Changes(
                 shared.context, shared.derivers, references=shared.references
             )
@@ -72,11 +70,11 @@ def drafted(
     return candidates
 
 
-def _valid(entry: Entry, draft: Draft, rules: Iterable[Any]) -> bool:
+def _valid(entry: Entry, draft: Draft, finish: Callable[[Draft], None]) -> bool:
     """Note every problem of a row, but one for each field; tell whether it has none."""
     bad = {issue.field for issue in entry.issues}
     try:
-        finish(draft, rules)
+        finish(draft)
     except ValidationError as error:
         for problem in error.problems:
             if problem.field not in bad:

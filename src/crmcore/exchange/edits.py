@@ -12,7 +12,6 @@ from crmcore.errors import AccessDenied, Problem, ValidationError
 from crmcore.exchange.reading import Entry
 from crmcore.records import EntityDef, Record
 from crmcore.unit import Changes, Draft, UnitOfWork
-from crmcore.unit.drafts import finish
 
 __all__ = ["Edits"]
 
@@ -65,10 +64,10 @@ class Edits:
     def plan(self, changes: Changes) -> None:
         """Check all changes with one look-up per entity, and add what is accepted."""
         self._unit.load_references([edit.draft for edit in self._edits], changes)
-        rules = self._unit.environment.rules_of(self._entity.name)
+        finish = self._unit.finisher(changes)
         for edit in self._edits:
             try:
-                finish(edit.draft, rules)
+                finish(edit.draft)
             except ValidationError as error:
                 edit.refused(error.problems)
                 continue

@@ -170,7 +170,7 @@ class EntityDef:
     @cached_property
     def input_fields(self) -> Mapping[str, FieldDef]:
         """Return the fields that callers may set, by name."""
-        return {n: f for n, f in self.fields.items() if not f.system}
+        return {n: f for n, f in self.fields.items() if not (f.system or f.computed)}
 
     @cached_property
     def _typed_inputs(self) -> tuple[tuple[str, ...], Callable[[Record], Any]]:
@@ -186,7 +186,7 @@ class EntityDef:
         names, values_of = self._typed_inputs
         values = dict(zip(names, values_of(record), strict=False))
         for field in self.custom_fields:
-            if not field.system:
+            if not (field.system or field.computed):
                 values[field.name] = record.custom.get(field.name, field.default)
         return values
 
@@ -228,8 +228,27 @@ class EntityDef:
 
     @cached_property
     def required_fields(self) -> tuple[FieldDef, ...]:
-        """Return the fields that must be filled."""
-        return tuple(f for f in self.fields.values() if f.required)
+        """Return the fields that must be filled, at some time at least."""
+        return tuple(
+            f
+            for f in self.fields.values()
+            if f.required or f.required_on_add or f.required_on_modify
+        )
+
+    @cached_property
+    def dependent_fields(self) -> tuple[FieldDef, ...]:
+        """Return the picklist fields whose choices depend on another field."""
+        return tuple(f for f in self.fields.values() if f.controlling_field)
+
+    @cached_property
+    def restricted_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields that may not be given just any value at any time."""
+        return tuple(
+            f
+            for f in self.fields.values()
+            if not (f.enabled and f.creatable and f.updatable)
+            or f.minimum_length is not None
+        )
 
     @cached_property
     def unique_fields(self) -> tuple[FieldDef, ...]:

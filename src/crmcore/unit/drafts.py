@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from crmcore.errors import Problem, ValidationError
+from crmcore.errors import Problem
 from crmcore.records import (
     UNSAVED,
     Choice,
@@ -137,14 +137,14 @@ def _refuse_unknown(draft: Draft, given: Iterable[str]) -> None:
         field = draft.entity.fields.get(name)
         if field is None:
             draft.refuse(str(name)[:80], "unknown_field", entity=draft.entity.name)
-        elif field.system:
+        elif field.system or field.computed:
             draft.refuse(name, "read_only")
 
 
 def _refuse_not_custom(draft: Draft, given: Iterable[str]) -> None:
     for name in given:
         field = draft.entity.fields.get(name)
-        if field is not None and field.system:
+        if field is not None and (field.system or field.computed):
             draft.refuse(name, "read_only")
         elif field is None or not field.custom:
             draft.refuse(str(name)[:80], "unknown_field", entity=draft.entity.name)
@@ -161,32 +161,9 @@ def update_draft(
     _refuse_unknown(draft, given)
     for name, value in given.items():
         field = entity.fields.get(name)
-        if field is None or field.system:
+        if field is None or field.system or field.computed:
             continue
         coerced = None if value is None else _coerced(draft, field, value)
         if coerced != entity.value_of(old, name):
             draft.values[name] = coerced
     return draft
-
-
-def finish(draft: Draft, rules: Iterable[EntityRule]) -> None:
-    """Run the entity's rules and the required fields; raise with every problem.
-
-    A required field is demanded of a new record and where a change empties it.
-    """
-    for rule in rules:
-        rule(draft)
-    for field in draft.entity.required_fields:
-        name = field.name
-        if (
-            name in draft.values
-            and draft.values[name] is None
-            and not _refused(draft, name)
-        ):
-            draft.refuse(name, "required")
-    if draft.problems:
-        raise ValidationError(draft.problems)
-
-
-def _refused(draft: Draft, name: str) -> bool:
-    return any(problem.field == name for problem in draft.problems)

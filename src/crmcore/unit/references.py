@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from crmcore.criteria import from_json, predicate
 from crmcore.records import AnyReference, FieldDef, Link, ListOf, Record, Ref, Reference
 from crmcore.unit.changes import Changes
 from crmcore.unit.drafts import Draft
@@ -85,8 +86,12 @@ class ReferenceChecks(ReadingVerbs):
             return
         target = self.schema.entities.get(ref.entity)
         record = changes.references.get((ref.entity, ref.id))
-        if target is None or not self.visible(target, record):
+        if target is None or record is None or not self.visible(target, record):
             draft.refuse(field.name, "not_found")
+        elif isinstance(field.type, Reference) and field.type.filter is not None:
+            chosen = self._trusted.criteria(target, from_json(field.type.filter))
+            if not predicate(chosen, changes.follow)(record):
+                draft.refuse(field.name, "not_fitting")
 
     # -- circles -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ authorise -> load in one batch -> decide purely -> write in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -22,8 +22,9 @@ from crmcore.errors import (
 from crmcore.records import EntityDef, Record
 from crmcore.storage import Claim
 from crmcore.unit.changes import Changes
-from crmcore.unit.drafts import Draft, finish, new_draft, update_draft
+from crmcore.unit.drafts import Draft, EntityRule, new_draft, update_draft
 from crmcore.unit.environment import ORGANISATION_SEQUENCE
+from crmcore.unit.finishing import finish
 from crmcore.unit.forms import form_rules
 from crmcore.unit.references import ReferenceChecks
 from crmcore.unit.user_rules import refuse_circles
@@ -96,22 +97,33 @@ class WritingVerbs(ReferenceChecks):
         return [changes.create(draft) for draft in drafts]
 
     def _finish_all(self, drafts: Sequence[Draft], changes: Changes) -> None:
-        rules = {
-            name: (
-                *self.environment.rules_of(name),
-                *form_rules(self.schema, name, changes.follow),
-            )
-            for name in {draft.entity.name for draft in drafts}
-        }
+        finish_one = self.finisher(changes)
         problems: list[Problem] = []
         for row, draft in enumerate(drafts):
             try:
-                finish(draft, rules[draft.entity.name])
+                finish_one(draft)
             except ValidationError as error:
                 problems.extend(_numbered(error.problems, row, len(drafts)))
             self.warnings.extend(_numbered(draft.warnings, row, len(drafts)))
         if problems:
             raise ValidationError(problems)
+
+    def finisher(self, changes: Changes) -> Callable[[Draft], None]:
+        """Return what runs all rules of a draft, those of administrators too.
+
+        It raises ValidationError with every problem of the draft. The records that the
+        drafts refer to have been loaded into ``changes``.
+        """
+        rules: dict[str, tuple[tuple[EntityRule, ...], tuple[EntityRule, ...]]] = {}
+
+        def finish_one(draft: Draft) -> None:
+            name = draft.entity.name
+            if name not in rules:
+                forms = form_rules(self.schema, name, changes.follow)
+                rules[name] = (self.environment.rules_of(name), forms)
+            finish(draft, *rules[name])
+
+        return finish_one
 
     # -- update ------------------------------------------------------------------------
 

@@ -1,0 +1,44 @@
+"""Finishing a draft: rules of its entity, of its fields, of administrators, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crmcore.errors import ValidationError
+from crmcore.unit.drafts import Draft, EntityRule
+from crmcore.unit.field_rules import (
+    check_given,
+    demand_required,
+    refuse_foreign_choices,
+)
+
+__all__ = ["finish"]
+
+
+def finish(
+    draft: Draft, rules: Iterable[EntityRule], forms: Iterable[EntityRule] = ()
+) -> None:
+    """Run all rules of a draft and raise ValidationError with every problem.
+
+    ``rules`` come from the areas and may derive values; ``forms`` are what
+    administrators demand of the finished values.
+    """
+    _check_restricted(draft)
+    for rule in rules:
+        rule(draft)
+    demand_required(draft)
+    refuse_foreign_choices(draft)
+    for rule in forms:
+        rule(draft)
+    if draft.problems:
+        raise ValidationError(draft.problems)
+
+
+def _check_restricted(draft: Draft) -> None:
+    for field in draft.entity.restricted_fields:
+        if field.system or field.name not in draft.values:
+            continue
+        value = draft.values[field.name]
+        if draft.is_new and value in (None, field.default):
+            continue
+        check_given(draft, field, value)

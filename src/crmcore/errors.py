@@ -98,6 +98,8 @@ REASONS: dict[str, str] = {
     "empty_rule": "demands nothing",
     "in_use": "is in use",
     "type_in_use": "cannot change while records hold values",
+    "too_long_to_index": "cannot be indexed: at most {maximum} characters can be",
+    "other_category": "{value} means something else to the library's rules",
     "option_in_use": "{value} is used by records: deactivate it instead",
     "values_shared": "{count} records share a value with another one",
     "newer_file": "was written by a newer library; this one reads version {version}",

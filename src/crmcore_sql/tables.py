@@ -9,10 +9,11 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import VARCHAR
+from sqlalchemy.sql.elements import Grouping
 
-from crmcore.records import Column, EntityDef, Storage
+from crmcore.records import Column, EntityDef, FieldDef, Storage
 from crmcore_sql.dialects import Dialect
-from crmcore_sql.dialects.base import Expression
+from crmcore_sql.dialects.base import Expression, fits_index
 
 __all__ = [
     "KEY_LENGTH",
@@ -145,19 +146,26 @@ def custom_indexes(entity: EntityDef, dialect: Dialect) -> list[sa.Index]:
     table = entity_table(entity, dialect, sa.MetaData())
     return [
         sa.Index(
-            index_name(table.name, "custom", field.name),
+            index_name(table.name, "custom", field.name, _form_of(entity, field)),
             table.c.tenant,
             _indexed_value(table, entity.columns_by_field[field.name][0], dialect),
             table.c.id,
         )
         for field in entity.custom_fields
-        if field.indexed and field.type.storage is not Storage.JSON
+        if field.indexed
+        and field.type.storage is not Storage.JSON
+        and fits_index(entity.columns_by_field[field.name][0])
     ]
+
+
+def _form_of(entity: EntityDef, field: FieldDef) -> str:
+    """Return the stored form, which an index name carries: tenants may differ in it."""
+    return entity.columns_by_field[field.name][0].storage.value
 
 
 def _indexed_value(table: sa.Table, column: Column, dialect: Dialect) -> Expression:
     value = dialect.custom_value(table.c.custom, column)
-    return dialect.index_column(value.self_group(), nullable=True)
+    return dialect.index_column(Grouping(value), nullable=True)
 
 
 @attrs.frozen(eq=False)

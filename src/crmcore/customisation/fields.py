@@ -17,6 +17,7 @@ from crmcore.records import (
     Picklist,
     Reference,
     Refused,
+    Text,
     fields,
 )
 from crmcore.records.registry import type_from_data, type_to_data
@@ -88,6 +89,10 @@ def custom_field(
         attributes |= {"required": True, "on_delete": "cascade"}
     if isinstance(made, Reference):
         attributes.setdefault("indexed", True)
+    too_long = isinstance(made, Text) and made.maximum > LONGEST_INDEXED
+    if attributes.get("indexed") and too_long:
+        where = f"{place}.indexed"
+        raise ValidationError.of(where, "too_long_to_index", maximum=LONGEST_INDEXED)
     if attributes.get("on_delete", "keep") not in ON_DELETE:
         shown = str(attributes["on_delete"])[:60]
         raise ValidationError.of(f"{place}.on_delete", "not_an_option", value=shown)
@@ -178,6 +183,8 @@ def _with_default(
     return attrs.evolve(field, default=value)
 
 
+#: Characters of a text that every server can index.
+LONGEST_INDEXED = 500
 #: What may become of a reference when the record behind it is deleted (REC-20).
 ON_DELETE = ("keep", "block", "clear", "cascade")
 

@@ -35,7 +35,10 @@ def field_key_problems(
     entity: EntityDef, field: FieldDef, place: str
 ) -> Iterator[Problem]:
     """Yield why a custom field cannot have its key on ``entity``."""
-    yield from key_problems(field.name, place)
+    bad = list(key_problems(field.name, place))
+    if bad:
+        yield from bad
+        return
     if hasattr(Record, field.name) or hasattr(entity.record_class, field.name):
         yield Problem(place, "reserved_key", {"key": field.name})
     wanted = {column.name for column in columns_of(field)} | {field.relation}

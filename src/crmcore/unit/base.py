@@ -15,9 +15,11 @@ from crmcore.criteria import (
     Binder,
     Bound,
     BoundAnd,
+    BoundSort,
     Criteria,
     Everything,
     Operator,
+    Query,
     Test,
 )
 from crmcore.criteria.binding import Subject
@@ -120,6 +122,23 @@ class UnitBase:
         """
         where = self._trusted.criteria(entity, criteria)
         return self.transaction.count(entity, where, cap=1) > 0
+
+    def select_all(
+        self, entity: EntityDef, criteria: Criteria, limit: int
+    ) -> list[Record]:
+        """Return records that meet the criteria, locked, whoever may see them.
+
+        For work of the library itself; deleted records are among them.
+        """
+        by_id = Subject(entity.fields["id"], entity, None, None).column()
+        query = Query(
+            entity=entity,
+            where=self._trusted.criteria(entity, criteria),
+            order=(BoundSort(by_id, descending=False),),
+            limit=limit,
+            lock=True,
+        )
+        return self.transaction.select(query)
 
     def decisions_of(self, who: Actor | User | UUID | str) -> Decisions:
         """Return what somebody else may do."""

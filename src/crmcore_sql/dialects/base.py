@@ -39,6 +39,17 @@ def dumps(data: Any) -> str:
     return _encode_json(data)
 
 
+#: Bytes of a text that fit the index of every server; a character has four at most.
+INDEXED_BYTES = 2_000
+
+
+def fits_index(column: Column) -> bool:
+    """Tell whether every value of a custom text fits an index."""
+    maximum = getattr(column.type, "maximum", None)
+    short = maximum is None or 4 * int(maximum) <= INDEXED_BYTES
+    return column.storage is not Storage.LONG_TEXT and short
+
+
 def literal(value: str) -> Expression:
     """Return a text that becomes part of the statement, so that indexes match it."""
     return sa.bindparam(None, value, sa.String(), literal_execute=True)

@@ -25,10 +25,12 @@ from crmcore.errors import (
 )
 from crmcore.records import Column, Storage
 from crmcore_sql.dialects.base import (
+    INDEXED_BYTES,
     Dialect,
     Expression,
     Values,
     dumps,
+    fits_index,
     item_document,
     literal,
     uuid_of,
@@ -63,6 +65,8 @@ _CASTS: dict[Storage, TypeEngine[Any]] = {
     Storage.INTEGER: sa.BigInteger(),
     Storage.BOOLEAN: sa.Boolean(),
 }
+#: What jsonb_typeof calls the values of a storage.
+_JSON_KINDS = {Storage.INTEGER: "number", Storage.BOOLEAN: "boolean"}
 _ARRAYS: dict[Storage, TypeEngine[Any]] = {
     **_TYPES,
     Storage.TEXT: sa.Text(),
@@ -129,7 +133,16 @@ class PostgreSQL(Dialect):
     def custom_value(self, document: Expression, column: Column) -> Expression:
         text = self._text(document, column.name)
         cast = _CASTS.get(column.storage)
-        return text.collate("C") if cast is None else sa.cast(text, cast)
+        if cast is not None:
+            # Another tenant may keep a text under the same key, in the same table.
+            kind = sa.func.jsonb_typeof(document.op("->")(literal(column.name)))
+            fits = kind == literal(_JSON_KINDS[column.storage])
+            return sa.case((fits, sa.cast(text, cast)))
+        if not fits_index(column):
+            return text.collate("C")
+        # A longer text of another tenant would not fit the index.
+        bytes_ = sa.func.octet_length(text) <= sa.literal_column(str(INDEXED_BYTES))
+        return sa.case((bytes_, text)).collate("C")
 
     def _text(self, document: Expression, key: str) -> Expression:
         text = document.op("->>")(literal(key))

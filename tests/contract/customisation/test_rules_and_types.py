@@ -417,7 +417,7 @@ def test_two_options_become_one_with_all_records(office: Office) -> None:
             Lead(last_name=str(n), custom={"size": "tiny", "fits": ["tiny", "small"]})
             for n in range(5)
         )
-    steps = []
+    steps: list[Any] = []
     while not steps or not steps[-1].done:
         with office.session("admin") as s:
             step = s.customisation.merge_options("sizes", "tiny", "small", limit=4)

@@ -69,6 +69,7 @@ class _Merging:
         self.schema = base
 
     def run(self) -> Schema:
+        self._refuse_unknown_kinds()
         self._add_picklists()
         self._add_objects()
         self._add_fields()
@@ -84,6 +85,15 @@ class _Merging:
             yield
         except ValidationError as error:
             self.problems.extend(error.problems)
+
+    def _refuse_unknown_kinds(self) -> None:
+        for item in self.items:
+            kind = item.key.kind
+            if kind not in _BASIC_KINDS and kind not in KINDS:
+                details = {"value": kind[:60]}
+                self.problems.append(
+                    Problem(str(item.key)[:120], "unknown_kind", details)
+                )
 
     # -- picklists ---------------------------------------------------------------------
 
@@ -227,6 +237,9 @@ class _Merging:
                 values[item.key.object, item.key.key] = value
         if values:
             self.schema = kind.place(self.schema, values)
+
+
+_BASIC_KINDS = frozenset({"field", "object", "picklist"})
 
 
 def _with_picklists(entity: EntityDef, stored: Mapping[str, Picklist]) -> EntityDef:

@@ -116,8 +116,13 @@ def test_the_json_schema_accepts_what_the_library_accepts(office: Office) -> Non
     schema = office.crm.schema("lead").json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     check = jsonschema.Draft202012Validator(schema)
-    good = {"last_name": "A", "score": 3, "due": "2026-11-27", "status": "new"}
-    bad = [
+    good: dict[str, Any] = {
+        "last_name": "A",
+        "score": 3,
+        "due": "2026-11-27",
+        "status": "new",
+    }
+    bad: list[dict[str, Any]] = [
         {"score": 3},
         {"last_name": "A", "score": "3"},
         {"last_name": "A", "score": 11},

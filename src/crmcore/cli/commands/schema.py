@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from crmcore.cli.options import JSONOption, StoreOption
+from crmcore.access import SYSTEM
+from crmcore.cli.options import JSONOption, StoreOption, TenantOption
 from crmcore.cli.output import answering, table
 from crmcore.cli.stores import open_crm, shown_url
-from crmcore.crm import CRM
+from crmcore.crm import CRM, DEFAULT_TENANT
+from crmcore.customisation import ChangeSet
 from crmcore.errors import SchemaOutdated
 from crmcore.records import EntityDef, FieldDef
 
@@ -45,6 +48,51 @@ def show(store: StoreOption, as_json: JSONOption = False) -> None:
         output.answer(
             {"schema": state, "entities": {e.name: _described(e) for e in entities}}
         )
+
+
+@app.command()
+def export(
+    store: StoreOption,
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    tenant: TenantOption = DEFAULT_TENANT,
+    as_json: JSONOption = False,
+) -> None:
+    """Write a tenant's customisation to a file."""
+    with answering(as_json) as output, open_crm(store, tenant) as crm:
+        with crm.session(SYSTEM) as session:
+            change_set = session.customisation.export()
+        file.write_text(change_set.to_text(), encoding="utf-8")
+        count = len(change_set.items)
+        output.show(f"{count} items written to {file}")
+        output.answer({"file": str(file), "items": count})
+
+
+@app.command()
+def apply(
+    store: StoreOption,
+    file: Annotated[Path, typer.Argument(help="A file that export wrote.")],
+    tenant: TenantOption = DEFAULT_TENANT,
+    replace: Annotated[
+        bool, typer.Option(help="Also remove what the file does not have.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the differences.")
+    ] = False,
+    as_json: JSONOption = False,
+) -> None:
+    """Bring a tenant's customisation to what a file says, all of it or nothing."""
+    with answering(as_json) as output, open_crm(store, tenant) as crm:
+        change_set = ChangeSet.from_text(file.read_text(encoding="utf-8"))
+        with crm.session(SYSTEM) as session:
+            service = session.customisation
+            plan = service.plan_import(change_set, replace=replace)
+            if dry_run:
+                plan.refuse_problems()
+            else:
+                service.apply(plan)
+        output.show(str(plan))
+        lines = [str(difference) for difference in plan.differences]
+        output.answer({"applied": not dry_run, "differences": lines})
 
 
 def schema_state(crm: CRM) -> str:

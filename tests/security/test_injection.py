@@ -232,7 +232,7 @@ def test_expressions_that_are_none_are_refused(crm: CRM) -> None:
     """What is not criteria is refused as malformed."""
     for wanted in (None, 5, "name = 'x'", {"field": "name"}, [F.name == 1], object()):
         with pytest.raises(ValidationError), crm.session(SYSTEM) as s:
-            s.find(Specimen, wanted)  # type: ignore[arg-type]
+            s.find(Specimen, wanted)  # type: ignore[call-overload]
     for order in (
         [5],
         [None],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from itertools import chain
+from typing import Any, Literal, TypeVar, overload
 from uuid import UUID
 
 from crmcore.access import AccessService
@@ -36,6 +37,9 @@ __all__ = ["ReadingVerbs"]
 
 R = TypeVar("R", bound=Record)
 
+#: By what a list is ordered: a field upwards, a sort key, or several of them.
+Order = Sort | FieldExpression | Iterable[Sort | FieldExpression]
+
 #: Pages hold at most this many records.
 LARGEST_PAGE = 2_000
 #: Capped totals count no further.
@@ -50,15 +54,25 @@ class ReadingVerbs(UnitBase):
         """Return the service that explains access."""
         return AccessService(self.schema, self.decisions_of, self._get)
 
-    def get(self, kind: type[R], identity: UUID | str, *, deleted: bool = False) -> R:
-        """Return one record by its id.
+    @overload
+    def get(
+        self, kind: type[R], identity: UUID | str, *, deleted: bool = False
+    ) -> R: ...
+
+    @overload
+    def get(
+        self, kind: str, identity: UUID | str, *, deleted: bool = False
+    ) -> Record: ...
+
+    def get(
+        self, kind: type[R] | str, identity: UUID | str, *, deleted: bool = False
+    ) -> R | Record:
+        """Return one record by its id; ``kind`` is its class or its entity's name.
 
         ``deleted`` also finds soft-deleted records. Raises NotFound where there is none
         or the actor may not see it.
         """
-        record = self._get(self.schema.entity(kind), identity, deleted=deleted)
-        assert isinstance(record, kind)
-        return record
+        return self._get(self.schema.entity(kind), identity, deleted=deleted)
 
     def _get(
         self, entity: EntityDef, identity: UUID | str, *, deleted: bool = False
@@ -67,19 +81,46 @@ class ReadingVerbs(UnitBase):
         record = self.transaction.load(entity, (key,)).get(key)
         return self.require_visible(entity, key, record, deleted=deleted)
 
+    @overload
     def find(
         self,
         kind: type[R],
+        criteria: Criteria = ...,
+        *,
+        order_by: Order = ...,
+        limit: int = ...,
+        after: Cursor | None = ...,
+        before: Cursor | None = ...,
+        total: Literal["exact"] | int | None = ...,
+    ) -> Page[R]: ...
+
+    @overload
+    def find(
+        self,
+        kind: str,
+        criteria: Criteria = ...,
+        *,
+        order_by: Order = ...,
+        limit: int = ...,
+        after: Cursor | None = ...,
+        before: Cursor | None = ...,
+        total: Literal["exact"] | int | None = ...,
+    ) -> Page[Record]: ...
+
+    def find(
+        self,
+        kind: type[R] | str,
         criteria: Criteria = Everything(),  # noqa: B008 - immutable
         *,
-        order_by: Sort | FieldExpression | Iterable[Sort | FieldExpression] = (),
+        order_by: Order = (),
         limit: int = 50,
         after: Cursor | None = None,
         before: Cursor | None = None,
         total: Literal["exact"] | int | None = None,
-    ) -> Page[R]:
+    ) -> Page[R] | Page[Record]:
         """Return a page of the records that match, in order.
 
+        ``kind`` is the class of the records or the name of their entity.
         ``limit`` is the page size (1 to 2,000); ``after`` and ``before`` are cursors of
         an earlier page of the same filter and order; ``total`` is ``"exact"``, the
         number at which counting stops, or none. Without ``order_by`` the newest come
@@ -162,14 +203,34 @@ class ReadingVerbs(UnitBase):
         counted = self.transaction.count(entity, where, cap=total + 1)
         return Total(min(counted, total), exact=counted <= total)
 
+    @overload
     def stream(
         self,
         kind: type[R],
+        criteria: Criteria = ...,
+        *,
+        order_by: Order = ...,
+        chunk: int = ...,
+    ) -> Iterator[R]: ...
+
+    @overload
+    def stream(
+        self,
+        kind: str,
+        criteria: Criteria = ...,
+        *,
+        order_by: Order = ...,
+        chunk: int = ...,
+    ) -> Iterator[Record]: ...
+
+    def stream(
+        self,
+        kind: type[R] | str,
         criteria: Criteria = Everything(),  # noqa: B008 - immutable
         *,
-        order_by: Sort | FieldExpression | Iterable[Sort | FieldExpression] = (),
+        order_by: Order = (),
         chunk: int = 1_000,
-    ) -> Iterator[R]:
+    ) -> Iterator[R] | Iterator[Record]:
         """Yield all records that match, in bounded memory; ``chunk`` are read at once."""
         entity = self.schema.entity(kind)
         if type(chunk) is not int or chunk < 1:
@@ -179,10 +240,7 @@ class ReadingVerbs(UnitBase):
             where=self.bind(entity, criteria),
             order=self._binder.order(entity, sorts_of(order_by)),
         )
-        for records in self.transaction.stream(query, chunk):
-            for record in records:
-                assert isinstance(record, kind)
-                yield record
+        return chain.from_iterable(self.transaction.stream(query, chunk))
 
     def related(self, kind: type[R], criteria: Criteria) -> tuple[R, ...]:
         """Return live records whatever their owner, oldest first.
@@ -197,7 +255,7 @@ class ReadingVerbs(UnitBase):
 
     def count(
         self,
-        kind: type[Record],
+        kind: type[Record] | str,
         criteria: Criteria = Everything(),  # noqa: B008 - immutable
     ) -> int:
         """Return how many records match."""
@@ -206,7 +264,7 @@ class ReadingVerbs(UnitBase):
 
     def aggregate(
         self,
-        kind: type[Record],
+        kind: type[Record] | str,
         measures: Mapping[str, Measure],
         criteria: Criteria = Everything(),  # noqa: B008 - immutable
         *,
@@ -248,9 +306,7 @@ def read_id(text: object) -> UUID:
         raise ValidationError.of("id", refused.reason) from None
 
 
-def sorts_of(
-    order: Sort | FieldExpression | Iterable[Sort | FieldExpression],
-) -> tuple[Sort, ...]:
+def sorts_of(order: Order) -> tuple[Sort, ...]:
     """Return sort keys; a bare field sorts upwards, nothing means newest first."""
     given = (order,) if isinstance(order, (Sort, FieldExpression)) else tuple(order)
     sorts = tuple(s.asc() if isinstance(s, FieldExpression) else s for s in given)

@@ -6,7 +6,7 @@ authorise -> load in one batch -> decide purely -> write in one batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 from uuid import UUID
 
 import attrs
@@ -39,16 +39,27 @@ class WritingVerbs(ReferenceChecks):
 
     # -- create ------------------------------------------------------------------------
 
-    def create(self, record: R, **values: Any) -> R:
+    @overload
+    def create(self, record: R, **values: Any) -> R: ...
+
+    @overload
+    def create(self, record: str, **values: Any) -> Record: ...
+
+    def create(self, record: R | str, **values: Any) -> R | Record:
         """Store a new record and return it with its id, stamps and owner (REC-02).
 
-        ``values`` add to the record's own, custom fields among them. The owner is the
-        actor unless one is given.
+        ``record`` is the record or the name of its entity; ``values`` add to the
+        record's own, custom fields among them. The owner is the actor unless one is
+        given.
 
         Raises ValidationError naming every bad field, UniqueViolation, AccessDenied.
         """
+        if isinstance(record, str):
+            new: R | Record = self.schema.entity(record).record_class()
+        else:
+            new = record
         return self.perform(
-            "create", [record, values], lambda: self._create([(record, values)])[0]
+            "create", [new, values], lambda: self._create([(new, values)])[0]
         )
 
     def create_many(self, records: Iterable[R]) -> tuple[R, ...]:

@@ -178,3 +178,18 @@ def test_only_administrators_define_objects(office: Office) -> None:
     """Everybody else is refused."""
     with office.session("boss") as s, pytest.raises(AccessDenied):
         s.customisation.add_object("project", label="Project")
+
+
+@pytest.mark.capability("REC-17")
+def test_an_object_is_named_by_its_key(projects: Office) -> None:
+    """Every verb takes the key in place of the record class."""
+    with projects.session() as s:
+        made = s.create("project", name="Bridge", size=3)
+        assert s.get("project", made.id) == made
+        assert s.find("project", F.size == 3).items == (made,)
+        assert list(s.stream("project")) == [made]
+        assert s.count("project") == 1
+        with pytest.raises(ValidationError) as unknown:
+            s.create("teapot", name="x")
+
+    assert {"entity": "unknown_entity"} == reasons(unknown)

@@ -29,7 +29,7 @@ from crmcore.ports import (
     UUID7Factory,
     default_randomness,
 )
-from crmcore.records import Conventions, FieldDef, Record, Schema
+from crmcore.records import Conventions, FieldDef, NumberFormat, Record, Schema
 from crmcore.session import Session
 from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
@@ -69,6 +69,8 @@ class CRM:
     ``areas`` adds third-party rooms; ``settings`` are the areas' settings objects (such
     as ``SalesSettings``); ``fields`` custom fields per entity; ``rules`` overrides
     of declared fields, such as ``{"lead.company_name": {"required": True}}``;
+    ``numbering`` fields that are numbered, such as
+    ``{"lead.number": NumberFormat(prefix="LEA")}``;
     ``region``, ``currency``, ``locale`` and ``timezone`` say how unmarked input is read.
     ``clock``, ``ids`` and ``randomness`` replace the machine's own in tests.
     """
@@ -81,6 +83,7 @@ class CRM:
         settings: Iterable[object] = (),
         fields: Mapping[Any, Iterable[FieldDef]] | None = None,
         rules: Mapping[str, Mapping[str, Any]] | None = None,
+        numbering: Mapping[str, NumberFormat] | None = None,
         policy: AccessPolicy | None = None,
         conventions: Conventions | None = None,
         cross_visibility_hits: bool = True,
@@ -89,7 +92,7 @@ class CRM:
         randomness: Randomness | None = None,
     ) -> None:
         rooms = (*STANDARD_AREAS, *areas)
-        schema = _schema(rooms, fields or {}, rules or {})
+        schema = _schema(rooms, fields or {}, rules or {}, numbering or {})
         self._environment = Environment(
             store=store,
             schema=schema,
@@ -313,8 +316,10 @@ def _schema(
     areas: Iterable[Area],
     custom: Mapping[Any, Iterable[FieldDef]],
     rules: Mapping[str, Mapping[str, Any]],
+    numbering: Mapping[str, NumberFormat],
 ) -> Schema:
     schema = Schema.of(e.__entity__ for area in areas for e in area.entities)
     for kind, added in custom.items():
         schema = schema.extended(schema.entity(kind).name, added)
-    return reduce(lambda s, rule: s.with_rule(*rule), rules.items(), schema)
+    schema = reduce(lambda s, rule: s.with_rule(*rule), rules.items(), schema)
+    return reduce(lambda s, one: s.with_number(*one), numbering.items(), schema)

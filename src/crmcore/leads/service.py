@@ -317,6 +317,10 @@ class LeadService:
         if plan.settings.contacts == "link" and account is not None:
             self._link_contacts(lead, account, contact, changes)
         unit.apply(changes)
+        account, contact, opportunity = (
+            None if one is None else changes.stored(one)
+            for one in (account, contact, opportunity)
+        )
         assert account is None or isinstance(account, Account)
         assert contact is None or isinstance(contact, Contact)
         assert opportunity is None or isinstance(opportunity, Opportunity)

@@ -55,8 +55,11 @@ class PartyService:
         )
         made = unit.plan_creation(drafts, changes)
         unit.apply(changes)
-        people = tuple(c for c in made if isinstance(c, Contact))
-        return AccountWithContacts(stored, people)
+        written = map(changes.stored, made)
+        people = tuple(c for c in written if isinstance(c, Contact))
+        kept = changes.stored(stored)
+        assert isinstance(kept, Account)
+        return AccountWithContacts(kept, people)
 
     def rename(self, account: Account, name: str, note: str | None = None) -> Account:
         """Give an account a new name; the former one stays searchable (PTY-03).

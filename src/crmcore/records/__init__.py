@@ -24,6 +24,7 @@ from crmcore.records.definitions import Column, EntityDef, FieldDef
 from crmcore.records.documents import Document
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
 from crmcore.records.media import AudioFile, File, FileReference, ImageFile
+from crmcore.records.numbering import AutoNumber, NumberFormat
 from crmcore.records.picklists import Option, Picklist
 from crmcore.records.places import Geolocation, Position
 from crmcore.records.record import UNSAVED, Record, entity
@@ -56,6 +57,7 @@ __all__ = [
     "AddressBlock",
     "AnyReference",
     "AudioFile",
+    "AutoNumber",
     "Boolean",
     "Choice",
     "Choices",
@@ -87,6 +89,7 @@ __all__ = [
     "MasterDetail",
     "Money",
     "MoneyAmount",
+    "NumberFormat",
     "OpenChoice",
     "Option",
     "Percent",

@@ -13,6 +13,7 @@ import attrs
 from crmcore.errors import Problem, ValidationError
 from crmcore.records.composites import AnyReference, ListOf, Reference
 from crmcore.records.conventions import Conventions
+from crmcore.records.numbering import AutoNumber
 from crmcore.records.text import fold, full_name, identity_key
 from crmcore.records.types import FieldType, Link, Refused, Storage
 
@@ -254,6 +255,15 @@ class EntityDef:
     def unique_fields(self) -> tuple[FieldDef, ...]:
         """Return the fields whose values are claimed."""
         return tuple(f for f in self.fields.values() if f.unique)
+
+    @cached_property
+    def number_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields that number new records automatically."""
+        return tuple(
+            f
+            for f in self.fields.values()
+            if isinstance(f.type, AutoNumber) and f.type.format.automatic and f.enabled
+        )
 
     def field(self, name: str) -> FieldDef:
         """Return the field ``name``; raises ValidationError for an unknown one."""

@@ -14,10 +14,11 @@ mapping, the label and the privacy map.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
+from crmcore.errors import ValidationError
 from crmcore.records.composites import (
     CONTACT_POINT_KINDS,
     AddressBlock,
@@ -30,6 +31,7 @@ from crmcore.records.composites import (
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.definitions import FieldDef
+from crmcore.records.numbering import AutoNumber, NumberFormat
 from crmcore.records.picklists import Picklist
 from crmcore.records.types import (
     Boolean,
@@ -49,6 +51,7 @@ __all__ = [
     "SPECIFICATION",
     "address",
     "any_reference",
+    "auto_number",
     "boolean",
     "contact_points",
     "custom",
@@ -62,6 +65,7 @@ __all__ = [
     "long_text",
     "money",
     "multi_picklist",
+    "numbered",
     "of_type",
     "percent",
     "phone",
@@ -78,16 +82,27 @@ SPECIFICATION = "crmcore"
 def of_type(kind: FieldType, *, default: Any = None, **rules: Any) -> Any:
     """Declare a field of any type; ``rules`` are those of :class:`FieldDef`."""
     rules.setdefault("searchable", kind.textual)
-    specification = {"type": kind, "default": default, **rules}
+    specification = {"type": kind, "default": default, **rules, **kind.implied}
     return attrs.field(default=default, metadata={SPECIFICATION: specification})
 
 
 def custom(name: str, kind: FieldType, *, label: str = "", **rules: Any) -> FieldDef:
     """Make a custom field: one whose values live in ``record.custom`` (REC-09)."""
     rules.setdefault("searchable", kind.textual)
-    return FieldDef(
-        name=name, type=kind, label=label or words(name), custom=True, **rules
-    )
+    rules = {"label": label or words(name), **rules, **kind.implied}
+    return FieldDef(name=name, type=kind, custom=True, **rules)
+
+
+def numbered(field: FieldDef, shown: NumberFormat) -> FieldDef:
+    """Return a declared line of text as a field that numbers its records (REC-15).
+
+    Raises ValidationError for a field of another type and for a bad format.
+    """
+    if type(field.type) not in (Text, AutoNumber):
+        raise ValidationError.of(field.name, "not_numbered")
+    kind = AutoNumber(format=shown, maximum=cast(Text, field.type).maximum)
+    rules = {**kind.implied, "indexed": field.indexed}
+    return attrs.evolve(field, type=kind, **rules)
 
 
 def words(name: str) -> str:
@@ -179,6 +194,17 @@ def reference(entity: str, **rules: Any) -> Any:
 def any_reference(*entities: str, **rules: Any) -> Any:
     """Declare a reference to a record of any of ``entities``."""
     return of_type(AnyReference(entities=entities), **{"indexed": True, **rules})
+
+
+def auto_number(**rules: Any) -> Any:
+    """Declare a number that is given automatically.
+
+    ``rules`` are those of :class:`NumberFormat`, such as ``prefix`` and ``padding``, and
+    of :class:`FieldDef`.
+    """
+    parts = {a.name for a in attrs.fields(NumberFormat)}
+    shown = NumberFormat(**{k: rules.pop(k) for k in parts & rules.keys()})
+    return of_type(AutoNumber(format=shown), **rules)
 
 
 def address(**rules: Any) -> Any:

@@ -22,6 +22,7 @@ from crmcore.records.composites import (
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.media import AudioFile, File, ImageFile
+from crmcore.records.numbering import AutoNumber, format_from_data
 from crmcore.records.picklists import Picklist
 from crmcore.records.places import Geolocation
 from crmcore.records.types import (
@@ -191,6 +192,22 @@ class _OfChoices(TypeKind):
         return {"picklist": kind.item.picklist.name}
 
 
+class _Numbered(TypeKind):
+    """The settings of an automatic number are those of its format."""
+
+    def make(self, options: Mapping[str, Any], picklists: Picklists) -> FieldType:
+        """Return the type with the format that the options describe."""
+        return AutoNumber(format=format_from_data(options))
+
+    def data_of(self, kind: FieldType) -> dict[str, Any]:
+        """Return the format as plain data, defaults left out."""
+        assert isinstance(kind, AutoNumber)
+        return attrs.asdict(
+            kind.format,
+            filter=lambda attribute, value: value != attribute.default,
+        )
+
+
 # -- the registry ----------------------------------------------------------------------
 
 #: All field types by the name under which definitions know them (REC-10).
@@ -227,6 +244,7 @@ for _kind in (
     TypeKind(cls=Choice, settings={"picklist": _PICKLIST}),
     TypeKind(cls=OpenChoice, settings={"picklist": _PICKLIST}),
     _OfChoices(cls=Choices),
+    _Numbered(cls=AutoNumber),
     TypeKind(cls=Reference, settings={"entity": _ENTITY, "filter": _CRITERIA}),
     TypeKind(cls=MasterDetail, settings={"entity": _ENTITY, "filter": _CRITERIA}),
     TypeKind(cls=AnyReference, settings={"entities": Setting(read=_read_names)}),

@@ -12,7 +12,9 @@ import attrs
 from crmcore.errors import ValidationError
 from crmcore.records.composites import Choices
 from crmcore.records.definitions import EntityDef, FieldDef
+from crmcore.records.fields import numbered
 from crmcore.records.layouts import Layout
+from crmcore.records.numbering import NumberFormat
 from crmcore.records.picklists import Picklist
 from crmcore.records.record_types import RecordType
 from crmcore.records.types import Choice
@@ -91,6 +93,17 @@ class Schema:
         name, _, field = place.partition(".")
         definition = self.entity(name)
         changed = attrs.evolve(definition.field(field), **rule)
+        fields = {**definition.fields, field: changed}
+        return self.with_entity(attrs.evolve(definition, fields=fields))
+
+    def with_number(self, place: str, shown: NumberFormat) -> Schema:
+        """Return a schema in which one field (``lead.number``) is given automatically.
+
+        Raises ValidationError for a field that cannot hold numbers.
+        """
+        name, _, field = place.partition(".")
+        definition = self.entity(name)
+        changed = numbered(definition.field(field), shown)
         fields = {**definition.fields, field: changed}
         return self.with_entity(attrs.evolve(definition, fields=fields))
 

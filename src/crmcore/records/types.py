@@ -83,6 +83,13 @@ class FieldType:
     additive: ClassVar[bool] = False
     #: Holds several items, so that ``any_of`` makes sense.
     plural: ClassVar[bool] = False
+    #: A unique value stays taken when its record is deleted or removed for good.
+    lasting: ClassVar[bool] = False
+
+    @property
+    def implied(self) -> Mapping[str, Any]:
+        """Return the rules that every field of this type has, whatever is declared."""
+        return {}
 
     @property
     def parts(self) -> Mapping[str, FieldType]:

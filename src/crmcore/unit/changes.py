@@ -42,6 +42,7 @@ class Changes:
     updates: dict[str, list[Update]] = attrs.field(factory=lambda: defaultdict(list))
     claims: list[Claim] = attrs.field(factory=list)
     releases: list[Claim] = attrs.field(factory=list)
+    numbered: dict[UUID, Record] = attrs.field(factory=dict)
     history: list[HistoryEntry] = attrs.field(factory=list)
     events: list[Event] = attrs.field(factory=list)
 
@@ -67,6 +68,10 @@ class Changes:
         self._log(entity, record, "created", ())
         return record
 
+    def stored(self, record: Record) -> Record:
+        """Return a planned record as it was stored: applying may have numbered it."""
+        return self.numbered.get(record.id, record)
+
     def update(self, draft: Draft, action: str = "updated", **system: Any) -> Record:
         """Plan a record's new version; returns the old one where nothing changes."""
         entity, old = draft.entity, draft.old
@@ -86,7 +91,8 @@ class Changes:
         return new
 
     def note_purge(self, entity: EntityDef, record: Record) -> None:
-        """Note that a record was removed for good."""
+        """Note that a record was removed for good; numbers stay taken."""
+        self.claims.extend(claims_of(entity, record))
         gone = record.evolved(version=record.version + 1)
         self._log(entity, gone, "purged", ())
 
@@ -109,8 +115,8 @@ class Changes:
             keys = self._keys(entity, new)
         self.updates[entity.name].append(Update(old, new, keys, old_keys))
         if entity.unique_fields:
-            before = set() if old.deleted_at else set(claims_of(entity, old))
-            after = set() if new.deleted_at else set(claims_of(entity, new))
+            before = set(claims_of(entity, old))
+            after = set(claims_of(entity, new))
             self.releases.extend(before - after)
             self.claims.extend(after - before)
 
@@ -201,8 +207,9 @@ def custom_values(entity: EntityDef, values: dict[str, Any]) -> Any:
 
 
 def claims_of(entity: EntityDef, record: Record) -> list[Claim]:
-    """Return the unique values that a record holds (DUP-01)."""
+    """Return the unique values that a record holds, also when deleted (DUP-01)."""
     return [
         Claim(f"{entity.name}.{name}", key, record.id)
         for name, key in entity.unique_keys(record).items()
+        if record.deleted_at is None or entity.fields[name].type.lasting
     ]

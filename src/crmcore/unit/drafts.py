@@ -120,6 +120,9 @@ def _refuse_envelope(draft: Draft, record: Record) -> None:
     for name in _STAMPS:
         if getattr(record, name) is not None:
             draft.refuse(name, "read_only")
+    for field in draft.entity.number_fields:
+        if field.computed and not field.custom and record[field.name] is not None:
+            draft.refuse(field.name, "read_only")
 
 
 _STAMPS = (

@@ -20,6 +20,7 @@ from crmcore.records import Conventions, EntityDef, Schema
 from crmcore.storage import Event, Store, Transaction
 from crmcore.unit.areas import Area
 from crmcore.unit.drafts import EntityRule
+from crmcore.unit.number_blocks import NumberBlocks
 
 __all__ = ["Environment", "Subscriber"]
 
@@ -75,6 +76,8 @@ class Environment:
     #: By tenant: nothing crosses between tenants.
     subscribers: dict[str, list[Subscriber]] = attrs.field(factory=dict)
     schemas: SchemaSource
+    #: Numbers leased ahead, for sequences that may have gaps.
+    numbers: NumberBlocks = attrs.field(factory=NumberBlocks)
     _organisations: dict[str, Organisation] = attrs.field(factory=dict)
     _by_tenant: dict[str, tuple[int, Schema]] = attrs.field(factory=dict)
 

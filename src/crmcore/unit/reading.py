@@ -31,6 +31,7 @@ from crmcore.records import EntityDef, Identifier, Record, Refused
 from crmcore.storage import HistoryEntry
 from crmcore.unit.aggregation import AggregatePlan
 from crmcore.unit.base import UnitBase, live
+from crmcore.unit.numbering import next_number
 from crmcore.unit.visible_parts import aggregate_visible, columns_in
 
 __all__ = ["ReadingVerbs"]
@@ -289,6 +290,19 @@ class ReadingVerbs(UnitBase):
         return plan.groups(
             aggregate_visible(query, visible, self.transaction.aggregate)
         )
+
+    def preview_number(self, kind: type[Record] | str, field: str) -> str:
+        """Return the number that the next new record would get; it is not taken.
+
+        Somebody else may get it first. Raises ValidationError for a field that is not
+        numbered automatically, AccessDenied for who may not create (REC-15).
+        """
+        entity = self.schema.entity(kind)
+        self.decisions.require(entity, "create")
+        found = entity.field(field)
+        if found not in entity.number_fields:
+            raise ValidationError.of(field[:80], "not_numbered")
+        return next_number(self, entity, found)
 
     def history(self, record: Record) -> list[HistoryEntry]:
         """Return what happened to a record, oldest first (REC-08)."""

@@ -26,6 +26,7 @@ from crmcore.unit.drafts import Draft, EntityRule, new_draft, update_draft
 from crmcore.unit.environment import ORGANISATION_SEQUENCE
 from crmcore.unit.finishing import finish
 from crmcore.unit.forms import form_rules
+from crmcore.unit.numbering import number_new_records
 from crmcore.unit.references import ReferenceChecks
 from crmcore.unit.user_rules import refuse_circles
 
@@ -77,7 +78,7 @@ class WritingVerbs(ReferenceChecks):
         drafts = self.drafts_of_new(batch)
         created = self.plan_creation(drafts, changes)
         self.apply(changes)
-        return [cast(R, record) for record in created]
+        return [cast(R, changes.stored(record)) for record in created]
 
     def drafts_of_new(
         self,
@@ -336,6 +337,7 @@ class WritingVerbs(ReferenceChecks):
             refuse_circles(known.with_users(users, known.version), users)
         self._claim(changes)
         with self._writing():
+            number_new_records(self, changes)
             for name, insertions in changes.insertions.items():
                 self.transaction.insert(self.schema.entity(name), insertions)
             for name, updates in changes.updates.items():

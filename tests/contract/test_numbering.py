@@ -354,24 +354,32 @@ def test_a_format_that_writes_old_numbers_again_passes_them_over(
 @pytest.mark.parametrize(
     ("zone", "before", "after"),
     [
-        ("Asia/Shanghai", (2026, 12, 31, 15, 59), (2026, 12, 31, 16, 0)),
-        ("America/New_York", (2027, 1, 1, 4, 59), (2027, 1, 1, 5, 0)),
+        (
+            "Asia/Shanghai",
+            datetime(2026, 12, 31, 15, 59, tzinfo=UTC),
+            datetime(2026, 12, 31, 16, 0, tzinfo=UTC),
+        ),
+        (
+            "America/New_York",
+            datetime(2027, 1, 1, 4, 59, tzinfo=UTC),
+            datetime(2027, 1, 1, 5, 0, tzinfo=UTC),
+        ),
     ],
 )
 def test_numbers_begin_anew_at_midnight_of_the_tenant(
-    numbered: Numbered, zone: str, before: Any, after: Any
+    numbered: Numbered, zone: str, before: datetime, after: datetime
 ) -> None:
     """The year changes in the time zone of the set-up, not in UTC."""
-    clock = FixedClock(datetime(*before, tzinfo=UTC))
+    clock = FixedClock(before)
     yearly = NumberFormat(prefix="Q", date_part="year", padding=3, reset="year")
     crm = numbered(
         yearly, clock=clock, conventions=Conventions(timezone=ZoneInfo(zone))
     )
 
     assert ["Q2026001", "Q2026002"] == create(crm, 2)
-    clock.set(datetime(*after, tzinfo=UTC))
+    clock.set(after)
     assert ["Q2027001"] == create(crm)
-    clock.set(datetime(*before, tzinfo=UTC))
+    clock.set(before)
     assert ["Q2026003"] == create(crm)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -111,11 +112,11 @@ def test_the_preview_follows_the_last_number_and_never_precedes_the_start() -> N
     ],
 )
 def test_a_format_that_cannot_count_is_refused(
-    parts: dict[str, object], problem: tuple[str, str]
+    parts: dict[str, Any], problem: tuple[str, str]
 ) -> None:
     """The bad part is named, also where the format is declared in Python."""
     with pytest.raises(ValidationError) as caught:
-        AutoNumber(format=NumberFormat(**parts))  # type: ignore[arg-type]
+        AutoNumber(format=NumberFormat(**parts))
 
     assert [problem] == reasons(caught)
 
@@ -164,7 +165,7 @@ def test_a_definition_of_another_type_is_refused(
 def test_what_a_number_field_is_follows_from_its_type() -> None:
     """It is unique and fixed; callers may fill it only where its format says so."""
 
-    def field(**parts: bool) -> tuple[bool, bool, bool, bool]:
+    def field(**parts: Any) -> tuple[bool, bool, bool, bool]:
         made = fields.custom("code", AutoNumber(format=NumberFormat(**parts)))
         return made.unique, made.updatable, made.computed, made.required
 

@@ -99,6 +99,8 @@ REASONS: dict[str, str] = {
     "in_use": "is in use",
     "type_in_use": "cannot change while records hold values",
     "too_long_to_index": "cannot be indexed: at most {maximum} characters can be",
+    "no_space": "may have at most {maximum} fields",
+    "not_a_log": "{value} is not an object for operation logs",
     "other_category": "{value} means something else to the library's rules",
     "option_in_use": "{value} is used by records: deactivate it instead",
     "values_shared": "{count} records share a value with another one",

@@ -92,6 +92,8 @@ class Decisions:
         profile = self._profile
         if profile is None or not profile.allows(entity.name, action):
             return False
+        if entity.open_to and not profile.administers:
+            return profile.name in entity.open_to
         return entity.name != "user" or action in _LOOKING or profile.administers
 
     def require(self, entity: EntityDef, action: str) -> None:

@@ -48,6 +48,7 @@ def describe(
     decisions: Decisions | None = None,
     locale: str = "en",
     record_type: str | None = None,
+    compact: bool = False,
 ) -> dict[str, Any]:
     """Return an entity as plain data: fields, options, layout, what the actor may do.
 
@@ -55,25 +56,27 @@ def describe(
     without ``decisions`` no permissions are told.
     """
     user = decisions.actor.user if decisions else None
-    layout = layout_for(
-        schema.layouts.get(entity.name, ()),
-        record_type=record_type,
-        profile=user.profile if user else None,
+    profile = user.profile if user else None
+    layouts = schema.layouts.get(entity.name, ())
+    layout = layout_for(layouts, record_type=record_type, profile=profile)
+    search = layout_for(
+        layouts, record_type=record_type, profile=profile, purpose="search"
     )
+    shown = _in_order(entity)
+    if compact:
+        shown = [field for field in shown if _is_asked_on_small_screens(field)]
     described = {
         "name": entity.name,
         "label": label_of(schema, entity.name, entity.label, locale),
         "custom": entity.custom_object,
         "data_type": entity.data_type,
-        "fields": [
-            _field(schema, entity, field, declared, locale)
-            for field in _in_order(entity)
-        ],
+        "fields": [_field(schema, entity, field, declared, locale) for field in shown],
         "record_types": [
             _record_type(one, locale)
             for one in schema.record_types.get(entity.name, ())
         ],
         "layout": _layout(layout, locale) if layout else None,
+        "search": [place.field for place in search.fields()] if search else None,
         "relations": _relations(schema, entity),
     }
     if decisions is not None:
@@ -89,6 +92,12 @@ def _in_order(entity: EntityDef) -> list[FieldDef]:
         (f for f in entity.fields.values() if f.enabled or f.system),
         key=lambda field: field.sort_number,
     )
+
+
+def _is_asked_on_small_screens(field: FieldDef) -> bool:
+    """Tell whether a field belongs to the compact form: required, or marked (REC-12)."""
+    demanded = field.required or field.required_on_add
+    return not field.system and (demanded or field.compact)
 
 
 def label_of(schema: Schema, key: str, text: str, locale: str) -> str:

@@ -12,7 +12,7 @@ from crmcore.customisation.fields import changed_field, custom_field
 from crmcore.customisation.items import Item, Items
 from crmcore.customisation.keys import field_key_problems
 from crmcore.customisation.kinds import KINDS, Kind, checked_criteria
-from crmcore.customisation.objects import RecordClasses, object_entity
+from crmcore.customisation.objects import OPERATION_LOG, RecordClasses, object_entity
 from crmcore.customisation.picklists import merged_picklist
 from crmcore.errors import Problem, ValidationError
 from crmcore.records import (
@@ -190,10 +190,28 @@ class _Merging:
                 record_types={**self.schema.record_types, name: tuple(types)},
             )
 
+    def _check_space(self, entity: EntityDef) -> None:
+        """Note where an object has more fields than its space allows (REC-09)."""
+        own = [field for field in entity.custom_fields if not field.system]
+        if entity.field_space is not None and len(own) > entity.field_space:
+            details = {"maximum": entity.field_space}
+            self.problems.append(Problem(f"object.{entity.name}", "no_space", details))
+
+    def _check_log(self, entity: EntityDef) -> None:
+        if entity.log_object is None:
+            return
+        log = self.schema.entities.get(entity.log_object)
+        if log is None or log.data_type != OPERATION_LOG or log is entity:
+            details = {"value": entity.log_object[:60]}
+            place = f"object.{entity.name}.log_object"
+            self.problems.append(Problem(place, "not_a_log", details))
+
     # -- references and dependent lists ------------------------------------------------
 
     def _check_entities(self) -> None:
         for entity in self.schema.entities.values():
+            self._check_space(entity)
+            self._check_log(entity)
             for field in entity.custom_fields:
                 self._check_field(entity, field)
 

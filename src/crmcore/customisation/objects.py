@@ -11,7 +11,15 @@ import attrs
 from crmcore.customisation.keys import key_problems
 from crmcore.customisation.structuring import structured
 from crmcore.errors import Problem, ValidationError
-from crmcore.records import EntityDef, Record, Text, fields
+from crmcore.records import (
+    AnyReference,
+    Document,
+    EntityDef,
+    Integer,
+    Record,
+    Text,
+    fields,
+)
 from crmcore.records.record import envelope_fields
 
 __all__ = [
@@ -24,6 +32,16 @@ __all__ = [
 
 #: What an object is for; a plain one is basic data.
 DATA_TYPES = ("work_order", "basic", "customer", "quality_check", "operation_log")
+OPERATION_LOG = "operation_log"
+#: What the records of an operation log hold beside their name, which is the action.
+LOG_FIELDS = {
+    field.name: field
+    for field in (
+        fields.custom("subject", AnyReference(), label="Record", indexed=True),
+        fields.custom("subject_version", Integer(), label="Version"),
+        fields.custom("changes", Document(), label="Changes", searchable=False),
+    )
+}
 #: What the records of an object may take part in.
 SWITCHES = ("activities", "approval", "search", "history")
 
@@ -34,7 +52,9 @@ class ObjectDefinition:
 
     ``name_field`` is the key of the text field that names its records; it is made with
     the object, with ``name_label``. ``default`` marks the one default object of its
-    data type; ``log_object`` names the object into which changes are written (REC-08).
+    data type; ``log_object`` names the object, of the data type ``operation_log``, into
+    whose records changes are written (REC-08). ``field_space`` is how many fields it may
+    have, ``open_to`` the profiles whose users may work with it (none named: all).
     """
 
     label: str
@@ -47,7 +67,7 @@ class ObjectDefinition:
     switches: tuple[str, ...] = ("activities", "search", "history")
     log_object: str | None = None
     field_space: int | None = None
-    roles: tuple[str, ...] = ()
+    open_to: tuple[str, ...] = ()
 
 
 class RecordClasses:
@@ -102,11 +122,18 @@ def object_entity(
         plural=storage_name(tenant, key),
         label=definition.label,
         record_class=Record,
-        fields={**envelope_fields(), name.name: name},
+        fields={
+            **envelope_fields(),
+            name.name: name,
+            **(LOG_FIELDS if definition.data_type == OPERATION_LOG else {}),
+        },
         display=(definition.name_field,),
         custom_object=True,
         data_type=definition.data_type,
         switches=frozenset(definition.switches),
+        field_space=definition.field_space,
+        open_to=frozenset(definition.open_to),
+        log_object=definition.log_object,
     )
     return attrs.evolve(entity, record_class=classes.of(tenant, entity))
 

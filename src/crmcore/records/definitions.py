@@ -142,7 +142,9 @@ class EntityDef:
     removed and may come back: their stored values are kept, and asked for by nobody.
 
     A ``custom_object`` was made by an administrator, with a ``data_type`` that tells
-    what it is for, and ``switches`` for what it takes part in (REC-17).
+    what it is for, and ``switches`` for what it takes part in (REC-17). It has at most
+    ``field_space`` fields of its own, is ``open_to`` the users of some profiles (none
+    named: all), and its changes are written into the records of its ``log_object``.
     """
 
     name: str
@@ -157,6 +159,9 @@ class EntityDef:
     custom_object: bool = False
     data_type: str | None = None
     switches: frozenset[str] = frozenset()
+    field_space: int | None = None
+    open_to: frozenset[str] = frozenset()
+    log_object: str | None = None
 
     @cached_property
     def typed_fields(self) -> tuple[FieldDef, ...]:

@@ -27,6 +27,7 @@ from crmcore.unit.environment import ORGANISATION_SEQUENCE
 from crmcore.unit.finishing import finish
 from crmcore.unit.forms import form_rules
 from crmcore.unit.numbering import number_new_records
+from crmcore.unit.operation_log import logged
 from crmcore.unit.references import ReferenceChecks
 from crmcore.unit.user_rules import refuse_circles
 
@@ -336,6 +337,8 @@ class WritingVerbs(ReferenceChecks):
             known = self.context.organisation
             refuse_circles(known.with_users(users, known.version), users)
         self._claim(changes)
+        for name, logs in logged(self.schema, changes.history, self.context).items():
+            changes.insertions[name].extend(logs)
         with self._writing():
             number_new_records(self, changes)
             for name, insertions in changes.insertions.items():

@@ -11,6 +11,7 @@ from crmcore import (
     F,
     Lead,
     NotFound,
+    Ref,
     StaleRecord,
     UniqueViolation,
     ValidationError,
@@ -193,3 +194,55 @@ def test_an_object_is_named_by_its_key(projects: Office) -> None:
             s.create("teapot", name="x")
 
     assert {"entity": "unknown_entity"} == reasons(unknown)
+
+
+@pytest.mark.capability("REC-17", "ACC-16")
+def test_an_object_may_be_open_to_some_profiles(office: Office) -> None:
+    """Users of others can neither read nor write its records."""
+    with office.session("admin") as s:
+        s.customisation.add_object("deal_file", label="File", open_to=["manager"])
+    with office.session("boss") as s:
+        made = s.create("deal_file", name="A")
+    with office.session("alice") as s:
+        assert s.count("deal_file") == 0
+        with pytest.raises(NotFound):
+            s.get("deal_file", made.id)
+        with pytest.raises(AccessDenied):
+            s.create("deal_file", name="B")
+    with office.session("admin") as s:
+        assert s.get("deal_file", made.id) == made
+
+
+@pytest.mark.capability("REC-09", "REC-17")
+def test_an_object_has_no_more_fields_than_its_space(office: Office) -> None:
+    """The field beyond it is refused, naming the limit; its name field counts."""
+    with office.session("admin") as s:
+        s.customisation.add_object("small", label="Small", field_space=2)
+        s.customisation.add_field("small", "one", "text")
+        with pytest.raises(ValidationError) as refused:
+            s.customisation.add_field("small", "two", "text")
+
+    assert {"object.small": "no_space"} == reasons(refused)
+
+
+@pytest.mark.capability("REC-08", "REC-17")
+def test_changes_are_written_into_an_operation_log(office: Office) -> None:
+    """One record of the log for each write, with what changed, in the same transaction."""
+    with office.session("admin") as s:
+        s.customisation.add_object("journal", label="Log", data_type="operation_log")
+        s.customisation.add_object("order_file", label="Order", log_object="journal")
+        s.customisation.add_field("order_file", "size", "integer")
+        with pytest.raises(ValidationError) as refused:
+            s.customisation.add_object("bad", label="Bad", log_object="order_file")
+    with office.session() as s:
+        made = s.create("order_file", name="A", size=1)
+        s.update(made, size=2)
+    with office.session() as s, pytest.raises(ValidationError):
+        s.update(s.get("order_file", made.id), size="many")
+    with office.session() as s:
+        about = F.subject == Ref("order_file", made.id)
+        logs = s.find("journal", about, order_by=[F.subject_version])
+
+    assert {"object.bad.log_object": "not_a_log"} == reasons(refused)
+    assert ["created", "updated"] == [log["name"] for log in logs.items]
+    assert [{"field": "size", "old": 1, "new": 2}] == logs.items[1]["changes"]

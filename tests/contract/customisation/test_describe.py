@@ -140,3 +140,20 @@ def test_the_json_schema_accepts_what_the_library_accepts(office: Office) -> Non
                 s.create(Lead(), **values)
     change = office.crm.schema("lead").json_schema(modify=True)
     assert jsonschema.Draft202012Validator(change).is_valid({"score": 4})
+
+
+@pytest.mark.capability("REC-12", "REC-19")
+def test_small_screens_and_search_screens_have_their_fields(office: Office) -> None:
+    """The compact form asks for what is required or marked; a search for its criteria."""
+    with office.session("admin") as s:
+        s.customisation.change_field("lead", "phone", compact=True)
+        sections = [{"key": "main", "fields": [{"field": "company_name"}]}]
+        s.customisation.put(
+            "layout", "find", {"purpose": "search", "sections": sections}, object="lead"
+        )
+    schema = office.crm.schema("lead")
+    compact = [field["name"] for field in schema.describe(compact=True)["fields"]]
+
+    assert ["last_name", "phone", "status"] == sorted(compact)
+    assert ["company_name"] == schema.describe()["search"]
+    assert len(schema.describe()["fields"]) > 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,9 +56,20 @@ class CustomStorage:
     def build_indexes(self, schema: Schema) -> tuple[str, ...]:
         """Build the indexes of custom fields that are missing; return their names."""
         self.extend(schema)
-        missing = self._missing(schema)
-        for index in missing:
-            self._build(index)
+        if not self._missing(schema):
+            return ()
+        dialect = self.pool.dialect
+        with self.pool.engine.connect() as connection:
+            dialect.prepare_install(connection, owned=self.pool.owned)
+            if dialect.builds_beside_writers:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            with dialect.building(connection):
+                # Somebody else may have built them while this waited.
+                missing = self._missing(schema)
+                for index in missing:
+                    self._build(connection, index)
+        with self.pool.engine.connect() as connection:
+            dialect.tune(connection)
         return tuple(str(index.name) for index in missing)
 
     def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
@@ -75,34 +85,19 @@ class CustomStorage:
         ]
         if not wanted:
             return []
-        tables = {index.table.name for index in wanted if index.table is not None}
         with self.pool.engine.connect() as connection:
-            present = self._present(connection, tables)
+            present = self.pool.dialect.index_names(connection)
         return [index for index in wanted if index.name not in present]
 
-    def _present(self, connection: sa.Connection, tables: set[str]) -> set[str]:
-        inspector = sa.inspect(connection)
-        with warnings.catch_warnings():
-            # Indexes on expressions are reflected by their name only.
-            warnings.simplefilter("ignore", sa.exc.SAWarning)
-            return {
-                str(index["name"])
-                for table in sorted(tables)
-                for index in inspector.get_indexes(table)
-            }
-
-    def _build(self, index: sa.Index) -> None:
+    def _build(self, connection: sa.Connection, index: sa.Index) -> None:
         """Build one index, beside writers where the server can."""
         dialect = self.pool.dialect
-        statement = dialect.create_index(index)
-        with self.pool.engine.connect() as connection:
-            dialect.prepare_install(connection, owned=self.pool.owned)
-            if dialect.builds_beside_writers:
-                autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
-                autocommit.execute(statement)
-            else:
-                with connection.begin():
-                    connection.execute(statement)
+        if dialect.builds_beside_writers:
+            dialect.drop_broken(connection, index)
+            connection.execute(dialect.create_index(index))
+            return
+        with connection.begin():
+            connection.execute(dialect.create_index(index))
 
 
 def _has_indexed(entity: EntityDef) -> bool:

@@ -118,12 +118,19 @@ class Changing:
 
     def _apply(self, plan: CustomisationPlan) -> CustomisationPlan:
         plan.refuse_problems()
+        if plan.differences and self._take_version() != plan.version + 1:
+            place = str(plan.differences[0].key)
+            raise StaleRecord(entity="customisation", id=place, expected=plan.version)
+        return self._store(plan)
+
+    def _take_version(self) -> int:
+        """Take the next version; nobody else changes items until this work ends."""
+        return self.unit.transaction.next_numbers(CUSTOMISATION_SEQUENCE, 1)
+
+    def _store(self, plan: CustomisationPlan) -> CustomisationPlan:
         if not plan.differences:
             return plan
         unit = self.unit
-        version = unit.transaction.next_numbers(CUSTOMISATION_SEQUENCE, 1)
-        if version != plan.version + 1:
-            raise StaleRecord(entity="customisation", expected=plan.version)
         records = self._records()
         before = items_of(records)
         self._write(plan, records)
@@ -174,9 +181,23 @@ class Changing:
         return self.unit.perform(
             f"customisation.{verb}",
             payload,
-            lambda: self._apply(self._plan(tuple(decide(items_of(self._records()))))),
+            lambda: self._decide_and_store(decide),
             *_KINDS,
         )
+
+    def _decide_and_store(
+        self, decide: Callable[[Items], Iterable[Change]]
+    ) -> CustomisationPlan:
+        def planned() -> CustomisationPlan:
+            plan = self._plan(tuple(decide(items_of(self._records()))))
+            plan.refuse_problems()
+            return plan
+
+        plan = planned()
+        if plan.differences and self._take_version() != plan.version + 1:
+            # Somebody was faster: decide again, now that all others wait.
+            plan = planned()
+        return self._store(plan)
 
     # -- what is there -----------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import attrs
 from crmcore.access import AccessPolicy, Actor, Organisation, User
 from crmcore.criteria import BoundConstant, BoundSort, Query
 from crmcore.criteria.binding import Subject
-from crmcore.errors import UnknownActor
+from crmcore.errors import CRMError, UnknownActor
 from crmcore.matching import KeyDeriver, MatchRule
 from crmcore.ports import Clock, IdFactory, Randomness
 from crmcore.records import Conventions, EntityDef, Schema
@@ -38,6 +38,10 @@ class SchemaSource(Protocol):
     def read(self, tenant: str, transaction: Transaction, version: int) -> Schema:
         """Return the tenant's schema as it is stored at ``version``."""
         ...
+
+
+#: Schemas of tenants that are kept in memory.
+MOST_SCHEMAS = 1_000
 
 
 @attrs.frozen
@@ -79,6 +83,8 @@ class Environment:
     #: Numbers leased ahead, for sequences that may have gaps.
     numbers: NumberBlocks = attrs.field(factory=NumberBlocks)
     _organisations: dict[str, Organisation] = attrs.field(factory=dict)
+    #: Tenants whose custom objects are known to have their storage.
+    _prepared: set[str] = attrs.field(factory=set)
     _by_tenant: dict[str, tuple[int, Schema]] = attrs.field(factory=dict)
 
     def rules_of(self, entity: str) -> tuple[EntityRule, ...]:
@@ -114,9 +120,20 @@ class Environment:
             return kept[1]
         schema = self.schemas.read(tenant, transaction, version)
         if remember:
-            self.store.extend(schema)
+            if len(self._by_tenant) >= MOST_SCHEMAS:
+                self._by_tenant.clear()
             self._by_tenant[tenant] = (version, schema)
         return schema
+
+    def prepare_tenant(self, tenant: str) -> None:
+        """Make sure, once in a process, that the tenant's objects have their storage.
+
+        Whoever defines an object makes it after the commit; a crash may come between.
+        Not done within a unit of work, which has a connection already.
+        """
+        if tenant not in self._prepared:
+            self.store.extend(self.current_schema(tenant))
+            self._prepared.add(tenant)
 
     def current_schema(self, tenant: str) -> Schema:
         """Return the tenant's schema as it is committed now."""
@@ -125,8 +142,15 @@ class Environment:
             return self.schema_of(tenant, transaction, version)
 
     def prepare_schema(self, tenant: str) -> None:
-        """Build what the tenant's schema asks of the store: objects and indexes."""
-        self.store.build_indexes(self.current_schema(tenant))
+        """Build what the tenant's schema asks of the store: objects and indexes.
+
+        The change itself is committed: a failure here is only logged, since doing it
+        all again would not mend it. ``crm.build_indexes()`` does.
+        """
+        try:
+            self.store.build_indexes(self.current_schema(tenant))
+        except CRMError:
+            log.exception("the indexes of %s are not built", tenant)
 
     def organisation(
         self,

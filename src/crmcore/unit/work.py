@@ -132,6 +132,8 @@ def unit_of_work(
     """Run a unit of work: commit at the end, roll back on an error, then publish."""
     locale = environment.conventions.locale
     try:
+        if within is None:
+            environment.prepare_tenant(tenant)
         with environment.store.transaction(
             tenant, environment.schema, within=within
         ) as transaction:

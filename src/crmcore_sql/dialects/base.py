@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID, SafeUUID
 
@@ -177,6 +178,20 @@ class Dialect(ABC):
     @abstractmethod
     def custom_value(self, document: Expression, column: Column) -> Expression:
         """Return a custom value of the document, comparable like a typed column."""
+
+    @abstractmethod
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        """Return the names of the indexes that are there and serve queries."""
+
+    @contextmanager
+    def building(self, connection: sa.Connection) -> Iterator[None]:
+        """Keep others from building indexes meanwhile, where they would collide."""
+        yield
+
+    def drop_broken(  # noqa: B027 -- a hook
+        self, connection: sa.Connection, index: sa.Index
+    ) -> None:
+        """Drop what an interrupted build left of an index."""
 
     def create_index(self, index: sa.Index) -> sa.schema.CreateIndex:
         """Return the statement that builds an index unless it is there."""

@@ -134,6 +134,13 @@ class MySQL(Dialect):
         text = sa.func.json_unquote(sa.func.json_extract(document, path))
         return sa.collate(sa.type_coerce(text, sa.Text()), self.collation)
 
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        names = sa.text(
+            "SELECT index_name FROM information_schema.statistics"
+            " WHERE table_schema = DATABASE()"
+        )
+        return set(connection.execute(names).scalars())
+
     def custom_value(self, document: Expression, column: Column) -> Expression:
         text = self._unquoted(document, column.name)
         if column.storage is Storage.INTEGER:

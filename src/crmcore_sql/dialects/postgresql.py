@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import sleep
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -74,6 +76,10 @@ _ARRAYS: dict[Storage, TypeEngine[Any]] = {
 }
 
 
+#: The key of the lock that builders of indexes hold, and seconds between two tries.
+BUILDING, BUILDER_PAUSE = 0x63726D69, 0.05
+
+
 class _IdentityLoader(Loader):
     """Reads ids faster than the constructor of UUID."""
 
@@ -125,6 +131,33 @@ class PostgreSQL(Dialect):
     # -- expressions -----------------------------------------------------------------
 
     builds_beside_writers: ClassVar[bool] = True
+
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        # One that broke off while it was built is there, and serves nothing.
+        names = sa.text(
+            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE i.indisvalid AND n.nspname = ANY (current_schemas(false))"
+        )
+        return set(connection.execute(names).scalars())
+
+    @contextmanager
+    def building(self, connection: sa.Connection) -> Iterator[None]:
+        # Asked again and again: a builder waits for all open snapshots, so one that
+        # waited within a statement would wait for the other for ever.
+        take = sa.text("SELECT pg_try_advisory_lock(:key)")
+        while not connection.execute(take, {"key": BUILDING}).scalar():
+            sleep(BUILDER_PAUSE)
+        try:
+            yield
+        finally:
+            connection.execute(
+                sa.text("SELECT pg_advisory_unlock(:key)"), {"key": BUILDING}
+            )
+
+    def drop_broken(self, connection: sa.Connection, index: sa.Index) -> None:
+        name = self.sqlalchemy.identifier_preparer.quote(str(index.name))
+        connection.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
 
     def create_index(self, index: sa.Index) -> sa.schema.CreateIndex:
         index.dialect_options["postgresql"]["concurrently"] = True

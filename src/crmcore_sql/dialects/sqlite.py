@@ -133,6 +133,10 @@ class SQLite(Dialect):
     def _extract(self, document: Expression, key: str) -> Expression:
         return sa.func.json_extract(document, literal(f"$.{dumps(key)}"))
 
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        names = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
+        return set(connection.execute(names).scalars())
+
     def custom_value(self, document: Expression, column: Column) -> Expression:
         return self._extract(document, column.name)
 

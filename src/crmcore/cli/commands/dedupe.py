@@ -41,7 +41,7 @@ def dedupe(
     Leads are compared with contacts as well. Nothing is changed.
     """
     with answering(as_json) as output, open_crm(store, tenant) as crm:
-        definition = crm.declared_schema.entity(entity.value)
+        definition = crm.schema().entity(entity.value)
         with crm.session(actor or SYSTEM) as session:
             total = session.count(definition.record_class)
             with output.progress("Looking for duplicates", total) as advance:

@@ -78,8 +78,7 @@ def import_file(
     with answering(as_json) as output, open_crm(store, tenant) as crm:
         who = actor or SYSTEM
         with crm.session(who) as session:
-            kind = crm.declared_schema.entity(entity).record_class
-            plan = session.exchange.plan_import(file, kind, **options)
+            plan = session.exchange.plan_import(file, entity, **options)
             plan = _resumed(session, plan)
         plan.check()
         report = plan.dry_run

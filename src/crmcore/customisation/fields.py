@@ -115,7 +115,7 @@ def changed_field(
         )
     types = {n: t for n, t in _attribute_types().items() if n in _CHANGEABLE}
     attributes = _attributes(given, types, place)
-    changed = attrs.evolve(field, **attributes)
+    changed = attrs.evolve(field, **{**attributes, **field.type.implied})
     _refuse_weaker(field, changed, place)
     return _with_default(changed, definition, place)
 

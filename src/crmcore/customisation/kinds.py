@@ -11,6 +11,11 @@ import attrs
 
 from crmcore.criteria import Binder, from_json
 from crmcore.customisation.items import Item
+from crmcore.customisation.numberings import (
+    numbering,
+    numbering_problems,
+    with_numberings,
+)
 from crmcore.customisation.structuring import structured
 from crmcore.errors import Problem, ValidationError
 from crmcore.records import (
@@ -189,6 +194,12 @@ KINDS: dict[str, Kind] = {
                 schema,
                 validation_rules={**schema.validation_rules, **_grouped(values)},
             ),
+        ),
+        Kind(
+            name="numbering",
+            value=numbering,
+            problems=numbering_problems,
+            place=with_numberings,
         ),
     )
 }

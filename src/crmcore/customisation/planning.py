@@ -10,6 +10,7 @@ import attrs
 from crmcore.customisation.items import Item, ItemKey, Items
 from crmcore.errors import Problem, ValidationError
 from crmcore.records import (
+    AutoNumber,
     DecimalNumber,
     EntityDef,
     FieldDef,
@@ -17,6 +18,7 @@ from crmcore.records import (
     ListOf,
     Reference,
     Schema,
+    Text,
 )
 from crmcore.records.schema import picklist_of
 
@@ -211,6 +213,8 @@ def _gone(old: EntityDef, new: EntityDef) -> Iterable[Question]:
 
 def stored_alike(one: FieldType, other: FieldType) -> bool:
     """Tell whether the values of one type can be read as those of the other."""
+    if {type(one), type(other)} == {Text, AutoNumber}:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, DecimalNumber) and isinstance(other, DecimalNumber):

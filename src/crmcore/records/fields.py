@@ -98,7 +98,7 @@ def numbered(field: FieldDef, shown: NumberFormat) -> FieldDef:
 
     Raises ValidationError for a field of another type and for a bad format.
     """
-    if type(field.type) not in (Text, AutoNumber):
+    if field.system or type(field.type) not in (Text, AutoNumber):
         raise ValidationError.of(field.name, "not_numbered")
     kind = AutoNumber(format=shown, maximum=cast(Text, field.type).maximum)
     rules = {**kind.implied, "indexed": field.indexed}

@@ -36,10 +36,12 @@ class Task(Record):
     """Something to do; ``related_to`` is its main record, ``links`` are further ones."""
 
     subject: str | None = fields.text(255, required=True)
-    status: str | None = fields.picklist(TASK_STATUS, default="not_started")
+    status: str | None = fields.picklist(
+        TASK_STATUS, default="not_started", copied=False
+    )
     priority: str | None = fields.picklist(TASK_PRIORITY, default="normal")
     due_date: dt.date | None = fields.date(indexed=True)
-    completed_at: dt.datetime | None = fields.datetime()
+    completed_at: dt.datetime | None = fields.datetime(copied=False)
     related_to: Ref | None = fields.any_reference()
     links: tuple[Ref, ...] | None = fields.list_of(Link())
     description: str | None = fields.long_text()

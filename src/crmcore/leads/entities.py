@@ -50,7 +50,7 @@ class Lead(Record):
     first_name: str | None = fields.text(80)
     english_name: str | None = fields.text(120)
     salutation: str | None = fields.picklist(picklists.SALUTATION)
-    number: str | None = fields.text(40)
+    number: str | None = fields.text(40, copied=False)
     external_id: str | None = fields.text(80, unique=True, label="External id")
     record_type: str | None = fields.picklist(LEAD_TYPE, default="lead")
     project_name: str | None = fields.text(255)
@@ -70,19 +70,23 @@ class Lead(Record):
     industry: str | None = fields.picklist(picklists.INDUSTRY)
     annual_revenue: Money | None = fields.money()
     number_of_employees: int | None = fields.integer(minimum=0)
-    status: str | None = fields.picklist(LEAD_STATUS, default="new", required=True)
+    status: str | None = fields.picklist(
+        LEAD_STATUS, default="new", required=True, copied=False
+    )
     rating: str | None = fields.picklist(picklists.RATING)
     mailing_address: Address | None = fields.address()
     do_not_call: bool | None = fields.boolean(default=False)
     email_opt_out: bool | None = fields.boolean(default=False, label="E-mail opt-out")
-    latest_activity_at: dt.datetime | None = fields.datetime()
+    latest_activity_at: dt.datetime | None = fields.datetime(copied=False)
     entry_way: str | None = fields.picklist(picklists.ENTRY_WAY)
     description: str | None = fields.long_text()
-    converted_at: dt.datetime | None = fields.datetime()
-    converted_by: UUID | None = fields.reference("user", indexed=False)
-    converted_account_id: UUID | None = fields.reference("account")
-    converted_contact_id: UUID | None = fields.reference("contact")
-    converted_opportunity_id: UUID | None = fields.reference("opportunity")
+    converted_at: dt.datetime | None = fields.datetime(copied=False)
+    converted_by: UUID | None = fields.reference("user", indexed=False, copied=False)
+    converted_account_id: UUID | None = fields.reference("account", copied=False)
+    converted_contact_id: UUID | None = fields.reference("contact", copied=False)
+    converted_opportunity_id: UUID | None = fields.reference(
+        "opportunity", copied=False
+    )
 
     @property
     def is_converted(self) -> bool:

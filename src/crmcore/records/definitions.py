@@ -39,7 +39,8 @@ class FieldDef:
     may be given a value, ``sortable`` whether lists may be ordered by it.
     ``enabled``: shown and filled; ``always_on`` fields cannot be switched off.
     ``minimum_length``: characters of a text. ``controlling_field``: the picklist field
-    on whose value the choices depend (REC-14). ``on_delete``: what becomes of this
+    on whose value the choices depend (REC-14). ``copied``: copies of a record
+    take the value over (REC-07). ``on_delete``: what becomes of this
     reference when the record behind it is deleted: ``keep``, ``block``, ``clear`` or
     ``cascade`` (REC-20).
     For forms (REC-12): ``help``, ``group``, ``sort_number`` (smaller stands further in
@@ -70,6 +71,7 @@ class FieldDef:
     minimum_length: int | None = None
     controlling_field: str | None = None
     on_delete: str = "keep"
+    copied: bool = True
     help: str = ""
     group: str = ""
     sort_number: int = 0

@@ -11,6 +11,8 @@ from crmcore.unit.changes import Changes
 from crmcore.unit.context import Context
 from crmcore.unit.drafts import Draft, EntityRule
 from crmcore.unit.environment import Environment
+from crmcore.unit.mass_edit import MassOutcome, MassReport
+from crmcore.unit.record_settings import RecordSettings
 from crmcore.unit.work import UnitOfWork, unit_of_work
 
 __all__ = [
@@ -20,6 +22,9 @@ __all__ = [
     "Draft",
     "EntityRule",
     "Environment",
+    "MassOutcome",
+    "MassReport",
+    "RecordSettings",
     "UnitOfWork",
     "unit_of_work",
 ]

@@ -22,6 +22,7 @@ from crmcore.storage import (
 )
 from crmcore.unit.context import Context
 from crmcore.unit.drafts import Draft
+from crmcore.unit.record_settings import RecordSettings
 
 __all__ = ["Changes"]
 
@@ -45,6 +46,11 @@ class Changes:
     numbered: dict[UUID, Record] = attrs.field(factory=dict)
     history: list[HistoryEntry] = attrs.field(factory=list)
     events: list[Event] = attrs.field(factory=list)
+
+    @property
+    def _settings(self) -> RecordSettings:
+        given = self.context.settings.get(RecordSettings)
+        return RecordSettings() if given is None else given
 
     def create(self, draft: Draft) -> Record:
         """Plan a new record and return it as it will be stored."""
@@ -90,11 +96,12 @@ class Changes:
         self._log(entity, new, action, self._differences(draft))
         return new
 
-    def note_purge(self, entity: EntityDef, record: Record) -> None:
+    def note_gone(self, entity: EntityDef, record: Record, action: str) -> None:
         """Note that a record was removed for good; numbers stay taken."""
-        self.claims.extend(claims_of(entity, record))
-        gone = record.evolved(version=record.version + 1)
-        self._log(entity, gone, "purged", ())
+        stamps = {"deleted_at": record.deleted_at or self.context.now}
+        gone = record.evolved(**stamps, version=record.version + 1)
+        self.claims.extend(claims_of(entity, gone))
+        self._log(entity, gone, action, ())
 
     def _changed_custom(
         self, entity: EntityDef, old: Record, values: dict[str, Any]
@@ -170,7 +177,8 @@ class Changes:
             by=context.actor.id,
             changes=tuple(changes),
         )
-        self.history.append(entry)
+        if self._settings.logs_changes(entity):
+            self.history.append(entry)
         fields = [change.field for change in entry.changes]
         self.events.append(
             Event(

@@ -7,6 +7,8 @@ from itertools import chain
 from typing import Any, Literal, TypeVar, overload
 from uuid import UUID
 
+import attrs
+
 from crmcore.access import AccessService
 from crmcore.criteria import (
     Bound,
@@ -304,12 +306,27 @@ class ReadingVerbs(UnitBase):
             raise ValidationError.of(field[:80], "not_numbered")
         return next_number(self, entity, found)
 
-    def history(self, record: Record) -> list[HistoryEntry]:
-        """Return what happened to a record, oldest first (REC-08)."""
+    def history(self, record: Record, field: str | None = None) -> list[HistoryEntry]:
+        """Return what happened to a record, oldest first (REC-08).
+
+        With a ``field`` only what changed it, and nothing of other fields. Raises
+        NotFound, ValidationError for an unknown field.
+        """
         entity = self.schema.entity(record)
         self._get(entity, record.id, deleted=True)
+        if field is not None:
+            entity.field(field)
         self.write_log()
-        return self.transaction.history(entity, record.id)
+        entries = self.transaction.history(entity, record.id)
+        return entries if field is None else _of_field(entries, field)
+
+
+def _of_field(entries: Iterable[HistoryEntry], field: str) -> list[HistoryEntry]:
+    told = (
+        attrs.evolve(one, changes=tuple(c for c in one.changes if c.field == field))
+        for one in entries
+    )
+    return [one for one in told if one.changes]
 
 
 def read_id(text: object) -> UUID:

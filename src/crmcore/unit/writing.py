@@ -1,4 +1,4 @@
-"""Writing verbs: create, update, delete, restore, purge; one path for all of them.
+"""Writing verbs: create and update, and the one path by which anything is written.
 
 authorise -> load in one batch -> decide purely -> write in one batch.
 """
@@ -28,6 +28,7 @@ from crmcore.unit.finishing import finish
 from crmcore.unit.forms import form_rules
 from crmcore.unit.numbering import number_new_records
 from crmcore.unit.operation_log import logged
+from crmcore.unit.record_settings import RecordSettings
 from crmcore.unit.references import ReferenceChecks
 from crmcore.unit.user_rules import refuse_circles
 
@@ -226,7 +227,8 @@ class WritingVerbs(ReferenceChecks):
             entity = self.schema.entity(record)
             stored = loaded.get((entity.name, record.id))
             stored = self.require_visible(entity, record.id, stored, deleted=deleted)
-            if stored.version != record.version:
+            checked = self.settings(RecordSettings).checks_version(entity.name)
+            if checked and stored.version != record.version:
                 raise StaleRecord(
                     entity=entity.name, id=record.id, expected=record.version
                 )
@@ -246,79 +248,6 @@ class WritingVerbs(ReferenceChecks):
                 self.schema.entity(name), sorted(set(ids)), lock=True
             ).items()
         }
-
-    # -- delete, restore, purge --------------------------------------------------------
-
-    def delete(self, record: R) -> R:
-        """Delete a record softly: it can be restored, its unique values are free.
-
-        Returns the deleted version, which :meth:`restore` takes. Raises StaleRecord,
-        NotFound, AccessDenied (REC-05).
-        """
-        return self.perform("delete", [record], lambda: self._delete([record])[0])
-
-    def delete_many(self, records: Iterable[R]) -> tuple[R, ...]:
-        """Delete many records softly, all or none, and return the deleted versions."""
-        batch = list(records)
-        return self.perform("delete_many", batch, lambda: tuple(self._delete(batch)))
-
-    def _delete(self, records: Sequence[R]) -> list[R]:
-        changes = self.changes()
-        drafts = []
-        for stored in self.load_current(records):
-            entity = self.schema.entity(stored)
-            self.require_scope(entity, stored, "delete")
-            drafts.append(Draft(entity, self.context, stored, {}))
-        # Match keys may come from referenced records: all of them have to go.
-        self.load_references(drafts, changes, everything=True, strict=False)
-        deleted = []
-        for draft in drafts:
-            gone = changes.update(
-                draft,
-                "deleted",
-                deleted_at=self.context.now,
-                deleted_by=self.actor.id,
-            )
-            deleted.append(cast(R, gone))
-        self.apply(changes)
-        return deleted
-
-    def restore(self, record: R) -> R:
-        """Bring a deleted record back; its unique values are claimed again (REC-05).
-
-        Raises UniqueViolation where another record took one meanwhile.
-        """
-        return self.perform("restore", [record], lambda: self._restore(record))
-
-    def _restore(self, record: R) -> R:
-        entity = self.schema.entity(record)
-        (stored,) = self.load_current([record], deleted=True)
-        self.require_scope(entity, stored, "restore")
-        if stored.deleted_at is None:
-            return cast(R, stored)
-        changes = self.changes()
-        draft = Draft(entity, self.context, stored, {})
-        self.load_references([draft], changes, everything=True, strict=False)
-        restored = changes.update(draft, "restored", deleted_at=None, deleted_by=None)
-        self.apply(changes)
-        return cast(R, restored)
-
-    def purge(self, record: Record) -> None:
-        """Remove a soft-deleted record for good; only with the right to purge."""
-        self.perform("purge", [record], lambda: self._purge(record))
-
-    def _purge(self, record: Record) -> None:
-        entity = self.schema.entity(record)
-        self.decisions.require(entity, "purge")
-        (stored,) = self.load_current([record], deleted=True)
-        self.require_scope(entity, stored, "purge")
-        if stored.deleted_at is None:
-            raise ValidationError.of("deleted_at", "required")
-        changes = self.changes()
-        changes.note_purge(entity, stored)
-        with self._writing():
-            self.transaction.purge(entity, [stored.id])
-        self.apply(changes)
 
     # -- the one way in which anything is written --------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Formatter
 
-from babel.messages.catalog import Message
+from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from crmcore import CRM, MemoryStore, errors
@@ -19,10 +19,11 @@ from crmcore.access import ACTIONS
 from crmcore.exchange import reasons, report
 from crmcore.exchange.entities import ROW_OUTCOME
 from crmcore.i18n import LOCALES
+from crmcore.i18n.plurals import SINGULARS
 from crmcore.records import EntityDef, FieldDef, ListOf
 from crmcore.sales import pipelines
 
-FOLDER = Path(__file__).resolve().parents[1] / "src/crmcore/i18n/locales"
+FOLDER = Path(__file__).resolve().parents[1] / "src/crmcore/i18n/catalogues"
 
 
 def needed_texts() -> frozenset[str]:
@@ -80,10 +81,27 @@ def import_texts() -> Iterator[str]:
 
 
 def messages(locale: str) -> dict[str, Message]:
-    """Return the entries of a catalogue by their English text."""
+    """Return the entries of a catalogue by their English text, the plural one."""
+    return {_plural_of(message.id): message for message in _catalogue(locale)}
+
+
+def _plural_of(text: str | list[str] | tuple[str, ...]) -> str:
+    return text if isinstance(text, str) else text[-1]
+
+
+def _catalogue(locale: str) -> list[Message]:
+    return [message for message in _read(locale) if message.id]
+
+
+def _read(locale: str) -> Catalog:
     with (FOLDER / f"{locale}.po").open("rb") as stream:
-        catalogue = read_po(stream, locale=locale, abort_invalid=True)
-    return {str(message.id): message for message in catalogue if message.id}
+        return read_po(stream, locale=locale, abort_invalid=True)
+
+
+def forms(message: Message) -> tuple[str, ...]:
+    """Return the translations of an entry: one, or one for each plural form."""
+    string = message.string
+    return (string,) if isinstance(string, str) else tuple(string)
 
 
 def placeholders(text: str) -> frozenset[str]:
@@ -91,22 +109,62 @@ def placeholders(text: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in Formatter().parse(text) if name)
 
 
+def wrong_placeholders(locale: str) -> list[tuple[str, str]]:
+    """Return translations that name other values than the English text."""
+    return [
+        (text, form)
+        for text, message in messages(locale).items()
+        for form in forms(message)
+        if placeholders(text) != placeholders(form)
+    ]
+
+
+def wrong_plurals(locale: str) -> list[str]:
+    """Return the texts whose plural forms are missing, unwanted or incomplete."""
+    number = _read(locale).num_plurals
+    return [
+        text
+        for text, message in messages(locale).items()
+        if (text in SINGULARS) != message.pluralizable
+        or (message.pluralizable and message.id[0] != SINGULARS[text][0])
+        or (message.pluralizable and len(forms(message)) != number)
+    ]
+
+
 def missing_texts(locale: str) -> list[str]:
     """Return the texts without a checked translation, in alphabetical order."""
     known = messages(locale)
-    done = {text for text, m in known.items() if m.string and not m.fuzzy}
+    done = {text for text, m in known.items() if all(forms(m)) and not m.fuzzy}
     return sorted(needed_texts() - done)
 
 
 def unused_texts(locale: str) -> list[str]:
     """Return the texts of a catalogue that the library does not use."""
-    return sorted(messages(locale).keys() - needed_texts())
+    obsolete = [_plural_of(message.id) for message in _read(locale).obsolete.values()]
+    return sorted({*(messages(locale).keys() - needed_texts()), *obsolete})
+
+
+def repeated_texts(locale: str) -> list[str]:
+    """Return the texts that stand twice: a context is a note, never another entry."""
+    texts = [_plural_of(message.id) for message in _catalogue(locale)]
+    return sorted({text for text in texts if texts.count(text) > 1})
 
 
 def stanzas(texts: Iterable[str]) -> str:
     """Return empty catalogue entries for some texts."""
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return "".join(f'\nmsgid "{text}"\nmsgstr ""\n' for text in quoted)
+    return "".join(map(_stanza, texts))
+
+
+def _stanza(text: str) -> str:
+    if text not in SINGULARS:
+        return f'\nmsgid "{_quoted(text)}"\nmsgstr ""\n'
+    singular = _quoted(SINGULARS[text][0])
+    plural = _quoted(text)
+    return f'\nmsgid "{singular}"\nmsgid_plural "{plural}"\nmsgstr[0] ""\n'
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def label_clashes(locale: str, entity: EntityDef) -> dict[str, list[str]]:

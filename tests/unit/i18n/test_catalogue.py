@@ -6,6 +6,7 @@ from tools import catalogue
 from crmcore import CRM, SYSTEM, Lead, MemoryStore, User, ValidationError
 from crmcore.errors import NotFound, Problem
 from crmcore.i18n import LOCALES, translate, translations
+from crmcore.i18n.plurals import SINGULARS
 
 TRANSLATED = LOCALES[1:]
 
@@ -35,15 +36,27 @@ def test_no_entry_is_marked_as_a_guess(locale):
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
+def test_no_entry_is_left_over(locale):
+    """What the library no longer says is taken out of the catalogues."""
+    assert [] == catalogue.unused_texts(locale)
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_no_text_stands_twice(locale):
+    """A context is a note to the translator: it never makes a second entry."""
+    assert [] == catalogue.repeated_texts(locale)
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
 def test_translations_keep_the_placeholders(locale):
     """A translation names exactly the values that the English text names."""
-    wrong = [
-        (text, message.string)
-        for text, message in catalogue.messages(locale).items()
-        if catalogue.placeholders(text) != catalogue.placeholders(str(message.string))
-    ]
+    assert [] == catalogue.wrong_placeholders(locale)
 
-    assert [] == wrong
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_counts_have_all_plural_forms(locale):
+    """A text with a count has every plural form of the language, others have none."""
+    assert [] == catalogue.wrong_plurals(locale)
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
@@ -61,6 +74,15 @@ def test_the_tool_names_what_is_missing():
 
     assert {"Company name", "is required", "Closed won", "Trade show"} <= needed
     assert 'msgid "A \\"b\\""' in catalogue.stanzas(['A "b"'])
+
+
+def test_every_count_is_counted():
+    """A text that shows a count says how it reads for one."""
+    counts = {
+        t for t in catalogue.needed_texts() if "count" in catalogue.placeholders(t)
+    }
+
+    assert counts <= SINGULARS.keys() <= catalogue.needed_texts()
 
 
 def message_for(crm: CRM, username: str) -> str:

@@ -100,7 +100,7 @@ def _read(locale: str) -> Catalog:
 
 def forms(message: Message) -> tuple[str, ...]:
     """Return the translations of an entry: one, or one for each plural form."""
-    string = message.string
+    string = message.string or ""
     return (string,) if isinstance(string, str) else tuple(string)
 
 

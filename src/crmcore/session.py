@@ -10,7 +10,9 @@ from crmcore.leads import LeadService
 from crmcore.parties import PartyService
 from crmcore.reporting import ReportingService
 from crmcore.sales import SalesService
+from crmcore.templates import TemplateService
 from crmcore.unit import UnitOfWork
+from crmcore.unit.templates import template_service
 
 __all__ = ["Session"]
 
@@ -46,6 +48,11 @@ class Session(UnitOfWork):
     def customisation(self) -> CustomisationService:
         """Return the verbs of administrators: fields, objects, picklists, rules ..."""
         return CustomisationService(self)
+
+    @property
+    def templates(self) -> TemplateService:
+        """Return the verbs of stored templates: render, preview, choose (REC-24)."""
+        return template_service(self)
 
     @property
     def reporting(self) -> ReportingService:

@@ -17,7 +17,7 @@ from crmcore.customisation.numberings import (
     with_numberings,
 )
 from crmcore.customisation.structuring import structured
-from crmcore.errors import Problem, ValidationError
+from crmcore.errors import MissingExtra, Problem, ValidationError
 from crmcore.records import (
     Conventions,
     EntityDef,
@@ -28,6 +28,7 @@ from crmcore.records import (
 )
 from crmcore.records.schema import picklist_of
 from crmcore.records.validation_rules import SEVERITIES
+from crmcore.templates import Template, check
 
 __all__ = ["KINDS", "Kind", "checked_criteria"]
 
@@ -169,6 +170,25 @@ def checked_criteria(data: Any, entity: EntityDef, schema: Schema) -> Any:
     return criteria
 
 
+# -- templates -------------------------------------------------------------------------
+
+
+def _template_problems(
+    value: Template, entity: EntityDef | None, schema: Schema, place: str
+) -> Iterable[Problem]:
+    try:
+        yield from check(value, schema, place)
+    except MissingExtra as missing:
+        # Other processes of this tenant go on without its templates.
+        yield Problem(place, "needs_extra", {"extra": missing.details["extra"]})
+    served = schema.entities.get(value.object) if value.object else None
+    if value.condition is not None and served is not None:
+        where = f"{place}.condition"
+        yield from _criteria_problems(value.condition, served, schema, where)
+    elif value.condition is not None:
+        yield Problem(f"{place}.object", "required")
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -200,6 +220,15 @@ KINDS: dict[str, Kind] = {
             value=numbering,
             problems=numbering_problems,
             place=with_numberings,
+        ),
+        Kind(
+            name="template",
+            value=_structure(Template),
+            problems=_template_problems,
+            place=lambda schema, values: attrs.evolve(
+                schema, additions={**schema.additions, "template": values}
+            ),
+            of_object=False,
         ),
     )
 }

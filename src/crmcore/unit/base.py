@@ -92,6 +92,11 @@ class UnitBase:
         return self.context.schema
 
     @property
+    def read_binder(self) -> Binder:
+        """Return what checks criteria for the actor."""
+        return self._binder
+
+    @property
     def actor(self) -> Actor:
         """Return on whose behalf everything is done."""
         return self.context.actor

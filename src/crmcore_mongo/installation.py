@@ -15,6 +15,8 @@ from pymongo.errors import OperationFailure
 
 from crmcore.errors import SchemaOutdated
 from crmcore.records import Schema
+from crmcore.storage import MissingIndex
+from crmcore_mongo.conditions import collection_name
 from crmcore_mongo.errors import NAMESPACE_EXISTS
 from crmcore_mongo.indexes import SERVICE, Index, of_schema
 
@@ -70,13 +72,33 @@ def extend(database: Data, schema: Schema) -> None:
 
 def build_indexes(database: Data, schema: Schema) -> tuple[str, ...]:
     """Build what the schema's entities lack and return the names of the indexes."""
-    return tuple(_create_missing(database, of_schema(schema)))
+    lacking = _lacking(database, schema)
+    _create(database, lacking)
+    names = [n for name, indexes in lacking.items() for n in _names(name, indexes)]
+    if names:
+        _note(database, _INDEXES, {"$addToSet": {"names": {"$each": names}}})
+    return tuple(names)
 
 
-def missing_indexes(database: Data, schema: Schema) -> tuple[str, ...]:
-    """Return the names of indexes that the schema asks for and that are not there."""
-    missing = _missing(_ledger(database), of_schema(schema))
-    return tuple(n for name, indexes in missing.items() for n in _names(name, indexes))
+def missing_indexes(database: Data, schema: Schema) -> tuple[MissingIndex, ...]:
+    """Return the indexes that the schema asks for and that are not there."""
+    entities = {collection_name(e): e.name for e in schema.entities.values()}
+    return tuple(
+        MissingIndex(f"{name}:{index.name}", entities[name])
+        for name, indexes in _lacking(database, schema).items()
+        for index in indexes
+    )
+
+
+def _lacking(database: Data, schema: Schema) -> dict[str, tuple[Index, ...]]:
+    """Return what the server itself does not name; another process may have built it."""
+    lacking = {}
+    for name, indexes in of_schema(schema).items():
+        there = {found["name"] for found in database[name].list_indexes()}
+        left = tuple(index for index in indexes if index.name not in there)
+        if left:
+            lacking[name] = left
+    return lacking
 
 
 def _missing(

@@ -12,7 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from crmcore.errors import Conflict, StoreUnavailable
 from crmcore.ports import Randomness, default_randomness
 from crmcore.records import Schema
-from crmcore.storage import Capabilities, HealthReport
+from crmcore.storage import Capabilities, HealthReport, MissingIndex
 from crmcore_mongo import installation
 from crmcore_mongo.errors import translating
 from crmcore_mongo.guarantees import (
@@ -114,7 +114,7 @@ class MongoStore:
         with translating():
             return installation.build_indexes(self._handles.database, schema)
 
-    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
+    def missing_indexes(self, schema: Schema) -> tuple[MissingIndex, ...]:
         self._check_server()
         with translating():
             return installation.missing_indexes(self._handles.database, schema)

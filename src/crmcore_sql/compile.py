@@ -87,8 +87,10 @@ def parameters(dialect: Dialect, test: Test, *, walking: bool) -> tuple[Any, lis
         return dialect.in_values(column, test.value, walking=walking)
     if operator is Operator.ANY_OF:
         return None, dialect.any_values(column, test.value)
-    if operator in {Operator.CONTAINS, Operator.PREFIX}:
+    if operator is Operator.CONTAINS:
         return None, [test.value]
+    if operator is Operator.PREFIX:
+        return dialect.prefix_values(test.value)
     return None, [dialect.to_database(column, test.value)]
 
 
@@ -185,15 +187,16 @@ class Compiler:
             name = "custom" if target.column.is_custom else target.column.name
             return self._dialect.any_of(columns[name], target.column, slots)
         if operator in {Operator.CONTAINS, Operator.PREFIX}:
-            return self._search(test, slots[0])
+            return self._search(test, kind, slots)
         expression = self.column(target)
         if operator is Operator.IN:
             return self._dialect.in_list(expression, kind, slots, target.column)
         return _COMPARISONS[operator](expression, slots[0])
 
-    def _search(self, test: Test, value: Expression) -> Expression:
-        folded = self._from(test.target).folded
-        text = self._dialect.json_text(folded, test.target.column.field.name)
+    def _search(self, test: Test, kind: Any, slots: list[Expression]) -> Expression:
+        folded, field = self._from(test.target).folded, test.target.column.field
+        text = self._dialect.json_text(folded, field.name)
         if test.operator is Operator.CONTAINS:
-            return self._dialect.contains(text, value)
-        return self._dialect.prefix(text, value)
+            return self._dialect.contains(text, slots[0])
+        key = self._dialect.folded_value(folded, field)
+        return self._dialect.prefix(text, key, kind, slots)

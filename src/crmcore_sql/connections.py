@@ -22,7 +22,7 @@ from crmcore_sql.dialects import Dialect
 from crmcore_sql.errors import DriverErrors
 from crmcore_sql.statements import Statement
 
-__all__ = ["HostLink", "Link", "Pool", "PooledLink"]
+__all__ = ["HostLink", "Link", "Pool", "PooledLink", "refuse_nesting"]
 
 #: Connections that lay idle for longer are asked whether the server is still there.
 IDLE_SECONDS = 30.0
@@ -50,6 +50,25 @@ class Pool:
                 self.dialect.learn(taken.dbapi_connection)
                 taken.close()
             self._known = True
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep units of work away where all share one connection."""
+        with self.shared_lock or nullcontext():
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction that no other installer can enter."""
+        with self.turn(), self.engine.connect() as connection:
+            refuse_nesting(connection)
+            self.dialect.prepare_install(connection, owned=self.owned)
+            with connection.begin():
+                self.dialect.lock_schema(connection)
+                try:
+                    yield connection
+                finally:
+                    self.dialect.unlock_schema(connection)
 
     def take(self) -> PoolProxiedConnection:
         """Return a ready connection; a dead one is replaced."""
@@ -85,6 +104,12 @@ class Pool:
         taken.close()
         if server_lost:
             self.engine.dispose()
+
+
+def refuse_nesting(connection: sa.Connection) -> None:
+    """Raise Conflict where a unit of work is writing on the connection that all share."""
+    if getattr(connection.connection.dbapi_connection, "in_transaction", False):
+        raise Conflict
 
 
 class Link(ABC):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -32,7 +31,7 @@ from crmcore.errors import SchemaOutdated
 from crmcore.records import Schema
 from crmcore_sql.connections import Pool
 from crmcore_sql.migrations import VERSION_TABLE
-from crmcore_sql.tables import custom_indexes, entity_table
+from crmcore_sql.tables import entity_table
 
 __all__ = ["Installation"]
 
@@ -47,27 +46,13 @@ class Installation:
 
     def install(self, schema: Schema) -> None:
         """Create or extend all tables."""
-        with self._locked() as connection:
+        with self.pool.alone() as connection:
             self._refuse_newer(connection)
             command.upgrade(_configuration(connection), "head")
             self._extend_entities(connection, schema)
-            self._index_custom(connection, schema)
             self._note(connection, schema)
         with self.pool.engine.connect() as connection:
             self.pool.dialect.tune(connection)
-
-    @contextmanager
-    def _locked(self) -> Iterator[sa.Connection]:
-        """Give a connection in a transaction that no other installer can enter."""
-        dialect = self.pool.dialect
-        with self.pool.engine.connect() as connection:
-            dialect.prepare_install(connection, owned=self.pool.owned)
-            with connection.begin():
-                dialect.lock_schema(connection)
-                try:
-                    yield connection
-                finally:
-                    dialect.unlock_schema(connection)
 
     def _refuse_newer(self, connection: sa.Connection) -> None:
         if self._state_of_library(connection) == "newer":
@@ -96,11 +81,6 @@ class Installation:
             if isinstance(operation, CreateIndexOp) and operation.index_name in present:
                 continue
             operations.invoke(operation)
-
-    def _index_custom(self, connection: sa.Connection, schema: Schema) -> None:
-        for entity in schema.entities.values():
-            for index in custom_indexes(entity, self.pool.dialect):
-                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def _note(self, connection: sa.Connection, schema: Schema) -> None:
         table = _installations()

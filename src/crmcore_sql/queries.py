@@ -56,6 +56,7 @@ class Queries:
         shaper = Shaper(self.dialect, walking=walking)
         shape = (
             "select",
+            self.dialect.generation,
             shaper.shape(query.where),
             tuple((column_shape(s.target), s.descending) for s in query.order),
             keyset.shape(query, segment),
@@ -122,7 +123,7 @@ class Queries:
     ) -> tuple[Statement, tuple[Any, ...]]:
         """Return the statement that counts, up to ``cap``."""
         shaper = Shaper(self.dialect, walking=False)
-        shape = ("count", shaper.shape(where), cap is not None)
+        shape = ("count", self.dialect.generation, shaper.shape(where), cap is not None)
         values = [tenant, *shaper.values]
         if cap is not None:
             values.append(cap)
@@ -155,6 +156,7 @@ class Queries:
         shaper = Shaper(self.dialect, walking=False)
         shape = (
             "aggregate",
+            self.dialect.generation,
             shaper.shape(query.where),
             tuple((column_shape(g.target), g.unit) for g in query.groups),
             tuple(

@@ -16,7 +16,7 @@ from sqlalchemy.pool import StaticPool
 from crmcore.errors import CRMError, SchemaOutdated, StoreRefused
 from crmcore.ports import Randomness
 from crmcore.records import Schema
-from crmcore.storage import Capabilities, HealthReport
+from crmcore.storage import Capabilities, HealthReport, MissingIndex
 from crmcore_sql.connections import HostLink, Link, Pool, PooledLink
 from crmcore_sql.custom_storage import CustomStorage
 from crmcore_sql.dialects import Dialect, dialect_for
@@ -140,6 +140,7 @@ class SQLStore:
         with DriverErrors(self._dialect):
             self._pool.learn()
             self._installation.install(schema)
+            self._custom.build_indexes(schema)
 
     def extend(self, schema: Schema) -> None:
         """Create the tables of custom objects; see :class:`crmcore.storage.Store`."""
@@ -153,8 +154,8 @@ class SQLStore:
             self._pool.learn()
             return self._custom.build_indexes(schema)
 
-    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
-        """Return the names of indexes that custom fields lack."""
+    def missing_indexes(self, schema: Schema) -> tuple[MissingIndex, ...]:
+        """Return the indexes that custom fields lack."""
         with DriverErrors(self._dialect):
             self._pool.learn()
             return self._custom.missing_indexes(schema)
@@ -185,6 +186,8 @@ class SQLStore:
     def _link(self, within: sa.Connection | None) -> Link:
         if within is None:
             self._pool.learn()
+            with DriverErrors(self._dialect):
+                self._custom.keep_fresh()
             return PooledLink(self._pool)
         if not isinstance(within, sa.Connection):
             raise StoreRefused(problem="within must be an SQLAlchemy Connection")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import VARCHAR
-from sqlalchemy.sql.elements import Grouping
 
-from crmcore.records import Column, EntityDef, FieldDef, Storage
+from crmcore.records import Column, EntityDef, Storage
 from crmcore_sql.dialects import Dialect
-from crmcore_sql.dialects.base import Expression, fits_index
+from crmcore_sql.dialects.base import fitting
 
 __all__ = [
     "KEY_LENGTH",
@@ -21,9 +19,10 @@ __all__ = [
     "TENANT_LENGTH",
     "Infrastructure",
     "column_maximum",
-    "custom_indexes",
     "entity_table",
+    "index_name",
     "infrastructure",
+    "table_name",
 ]
 
 #: Characters of a tenant's name, of a stored key, of names of entities and sequences.
@@ -42,13 +41,18 @@ def column_maximum(column: Column) -> int | None:
     return maximum if isinstance(maximum, int) else None
 
 
+def table_name(entity: EntityDef) -> str:
+    """Return the name of an entity's table, cut to what every server allows."""
+    return fitting(f"crm_{entity.plural}")
+
+
 def entity_table(
     entity: EntityDef, dialect: Dialect, metadata: sa.MetaData
 ) -> sa.Table:
     """Return the table of ``entity`` with its indexes."""
     maxima = _maxima(entity)
     table = sa.Table(
-        f"crm_{entity.plural}",
+        table_name(entity),
         metadata,
         _text("tenant", dialect, TENANT_LENGTH, key=True),
         *(_column(column, dialect, maxima[column.name]) for column in entity.columns),
@@ -132,40 +136,7 @@ def _add_index(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> Non
 
 def index_name(*words: str) -> str:
     """Return the name of an index, cut to what every server allows."""
-    name = "_".join(("ix", *words))
-    if len(name) <= 60:
-        return name
-    mark = hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
-    return f"{name[:48]}_{mark}"
-
-
-def custom_indexes(entity: EntityDef, dialect: Dialect) -> list[sa.Index]:
-    """Return the indexes of custom fields that are marked as indexed."""
-    if not dialect.expression_indexes:
-        return []
-    table = entity_table(entity, dialect, sa.MetaData())
-    return [
-        sa.Index(
-            index_name(table.name, "custom", field.name, _form_of(entity, field)),
-            table.c.tenant,
-            _indexed_value(table, entity.columns_by_field[field.name][0], dialect),
-            table.c.id,
-        )
-        for field in entity.custom_fields
-        if field.indexed
-        and field.type.storage is not Storage.JSON
-        and fits_index(entity.columns_by_field[field.name][0])
-    ]
-
-
-def _form_of(entity: EntityDef, field: FieldDef) -> str:
-    """Return the stored form, which an index name carries: tenants may differ in it."""
-    return entity.columns_by_field[field.name][0].storage.value
-
-
-def _indexed_value(table: sa.Table, column: Column, dialect: Dialect) -> Expression:
-    value = dialect.custom_value(table.c.custom, column)
-    return dialect.index_column(Grouping(value), nullable=True)
+    return fitting("_".join(("ix", *words)))
 
 
 @attrs.frozen(eq=False)

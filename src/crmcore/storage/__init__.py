@@ -17,7 +17,13 @@ from crmcore.storage.changes import (
     Update,
 )
 from crmcore.storage.memory import MemoryStore
-from crmcore.storage.protocols import Capabilities, HealthReport, Store, Transaction
+from crmcore.storage.protocols import (
+    Capabilities,
+    HealthReport,
+    MissingIndex,
+    Store,
+    Transaction,
+)
 
 __all__ = [
     "Capabilities",
@@ -29,6 +35,7 @@ __all__ = [
     "Insertion",
     "MatchHit",
     "MemoryStore",
+    "MissingIndex",
     "Operation",
     "Store",
     "Transaction",

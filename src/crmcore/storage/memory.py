@@ -35,7 +35,7 @@ from crmcore.storage.changes import (
     Update,
 )
 from crmcore.storage.grouping import aggregate
-from crmcore.storage.protocols import Capabilities, HealthReport
+from crmcore.storage.protocols import Capabilities, HealthReport, MissingIndex
 
 __all__ = ["MemoryStore"]
 
@@ -119,7 +119,7 @@ class MemoryStore:
         """Build nothing: there are no indexes."""
         return ()
 
-    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
+    def missing_indexes(self, schema: Schema) -> tuple[MissingIndex, ...]:
         """Return nothing: no index is wanted."""
         return ()
 

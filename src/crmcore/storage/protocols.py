@@ -27,7 +27,7 @@ from crmcore.storage.changes import (
     Update,
 )
 
-__all__ = ["Capabilities", "HealthReport", "Store", "Transaction"]
+__all__ = ["Capabilities", "HealthReport", "MissingIndex", "Store", "Transaction"]
 
 T = TypeVar("T")
 
@@ -54,6 +54,18 @@ class HealthReport:
 
     facts: Mapping[str, str]
     problems: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class MissingIndex:
+    """An index that should be there: its name, and the field that asks for it.
+
+    ``reason`` says why the server cannot have it; without one it can be built.
+    """
+
+    name: str
+    field: str
+    reason: str = ""
 
 
 class Store(Protocol):
@@ -93,8 +105,12 @@ class Store(Protocol):
         """
         ...
 
-    def missing_indexes(self, schema: Schema) -> tuple[str, ...]:
-        """Return the names of indexes that custom fields ask for and do not have."""
+    def missing_indexes(self, schema: Schema) -> tuple[MissingIndex, ...]:
+        """Return the indexes that custom fields ask for and do not have.
+
+        - One that the server cannot have is named with the reason.
+        - Asks the server, so that an index that was dropped or broken counts.
+        """
         ...
 
     def verify(self, schema: Schema) -> None:

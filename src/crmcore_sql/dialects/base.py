@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID, SafeUUID
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect as SQLAlchemyDialect
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from crmcore.errors import CRMError
-from crmcore.records import Column, ContactPoints, Storage
+from crmcore.records import Column, ContactPoints, FieldDef, Storage
 from crmcore.records.definitions import custom_part_from_json, custom_part_to_json
 from crmcore_sql.statements import Statement
 
 __all__ = [
+    "CustomIndex",
     "Dialect",
     "Expression",
     "Values",
+    "behind_prefix",
     "dumps",
+    "fits_index",
+    "fitting",
     "item_document",
     "literal",
     "uuid_of",
@@ -40,15 +46,66 @@ def dumps(data: Any) -> str:
     return _encode_json(data)
 
 
+#: Bytes of a name: PostgreSQL allows 63, MariaDB 64.
+LONGEST_NAME = 60
+#: The greatest character.
+LAST_CHARACTER = chr(0x10FFFF)
 #: Bytes of a text that fit the index of every server; a character has four at most.
 INDEXED_BYTES = 2_000
 
 
+#: Characters of a folded text by which its beginnings are found.
+SEARCHED_LENGTH = 190
+
+
+def fitting(name: str) -> str:
+    """Return a name, or its beginning and its digest where no server takes it whole."""
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    mark = hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
+    cut = name.encode()[: LONGEST_NAME - 12].decode(errors="ignore")
+    return f"{cut}_{mark}"
+
+
+@attrs.frozen(eq=False)
+class CustomIndex:
+    """An index of a part that lives in a JSON column.
+
+    ``document`` is that column, ``custom`` for values and ``folded`` for what is
+    searched; ``expression`` is what queries compare, none for the items of a list.
+    """
+
+    name: str
+    table: sa.Table
+    column: Column
+    document: str = "custom"
+    expression: Expression | None = None
+
+    def key(self, dialect: Dialect) -> Expression:
+        """Return the expression as a part of the index."""
+        expression: Any = self.expression
+        grouped: Any = Grouping(expression)
+        return dialect.index_column(grouped, nullable=True)
+
+
 def fits_index(column: Column) -> bool:
-    """Tell whether every value of a custom text fits an index."""
+    """Tell whether every value of a custom part fits an index."""
+    if column.storage is not Storage.TEXT:
+        return column.storage not in {Storage.LONG_TEXT, Storage.JSON}
     maximum = getattr(column.type, "maximum", None)
-    short = maximum is None or 4 * int(maximum) <= INDEXED_BYTES
-    return column.storage is not Storage.LONG_TEXT and short
+    return maximum is None or 4 * int(maximum) <= INDEXED_BYTES
+
+
+def behind_prefix(start: str) -> str | None:
+    """Return the smallest text behind all that begin with ``start``; none: there is none.
+
+    Texts compare by code point; surrogates are no characters.
+    """
+    head = start.rstrip(LAST_CHARACTER)
+    if not head:
+        return None
+    following = ord(head[-1]) + 1
+    return head[:-1] + chr(0xE000 if following == 0xD800 else following)
 
 
 def literal(value: str) -> Expression:
@@ -85,13 +142,13 @@ class Dialect(ABC):
     row_values: ClassVar[bool] = True
     #: Longest index key in bytes; none where only pages bound it.
     longest_index: ClassVar[int | None] = None
-    #: Expressions on custom values can be indexed.
-    expression_indexes: ClassVar[bool] = True
-    #: An index can be built outside a transaction while others write.
-    builds_beside_writers: ClassVar[bool] = False
+    #: Grows whenever what custom values are compared by changes.
+    generation: int = 0
     begin_statements: Sequence[str] = ("BEGIN",)
 
     def __init__(self) -> None:
+        #: What queries would like to compare by an index that is not there.
+        self.awaited: set[tuple[str, str]] = set()
         self.sqlalchemy = self.make_sqlalchemy()
         self._encoders = self._functions(self.encode)
         self._decoders = self._functions(self.decode)
@@ -179,23 +236,9 @@ class Dialect(ABC):
     def custom_value(self, document: Expression, column: Column) -> Expression:
         """Return a custom value of the document, comparable like a typed column."""
 
-    @abstractmethod
-    def index_names(self, connection: sa.Connection) -> set[str]:
-        """Return the names of the indexes that are there and serve queries."""
-
-    @contextmanager
-    def building(self, connection: sa.Connection) -> Iterator[None]:
-        """Keep others from building indexes meanwhile, where they would collide."""
-        yield
-
-    def drop_broken(  # noqa: B027 -- a hook
-        self, connection: sa.Connection, index: sa.Index
-    ) -> None:
-        """Drop what an interrupted build left of an index."""
-
-    def create_index(self, index: sa.Index) -> sa.schema.CreateIndex:
-        """Return the statement that builds an index unless it is there."""
-        return sa.schema.CreateIndex(index, if_not_exists=True)
+    def folded_value(self, document: Expression, field: FieldDef) -> Expression:
+        """Return by what the folded text of a field is found from its beginning."""
+        return self.search_key(self.json_text(document, field.name))
 
     @abstractmethod
     def json_text(self, document: Expression, key: str) -> Expression:
@@ -209,8 +252,34 @@ class Dialect(ABC):
     def contains(self, text: Expression, part: Expression) -> Expression:
         """Return whether a text holds a part, compared by code point."""
 
-    def prefix(self, text: Expression, start: Expression) -> Expression:
-        """Return whether a text starts so, compared by code point."""
+    def search_key(self, text: Expression) -> Expression:
+        """Return the beginning of a folded text, by which an index finds it."""
+        return sa.func.left(text, sa.literal_column(str(SEARCHED_LENGTH)))
+
+    def prefix_values(self, start: str) -> tuple[Any, list[Any]]:
+        """Return the kind of a test for a beginning and its parameters."""
+        low = start[:SEARCHED_LENGTH]
+        high = behind_prefix(low)
+        bounds = [low] if high is None else [low, high]
+        is_cut = len(start) > SEARCHED_LENGTH
+        return (len(bounds), is_cut), [*bounds, start] if is_cut else bounds
+
+    def prefix(
+        self, text: Expression, key: Expression, kind: Any, slots: list[Expression]
+    ) -> Expression:
+        """Return whether a text starts so, compared by code point.
+
+        ``key`` is the text's beginning: one interval of its index.
+        """
+        bounds, is_cut = kind
+        interval = key >= slots[0]
+        if bounds > 1:
+            interval = sa.and_(interval, key < slots[1])
+        if not is_cut:
+            return interval
+        return sa.and_(interval, self._starts(text, slots[-1]))
+
+    def _starts(self, text: Expression, start: Expression) -> Expression:
         return (
             sa.func.substr(text, sa.literal_column("1"), sa.func.length(start)) == start
         )
@@ -352,6 +421,40 @@ class Dialect(ABC):
 
     def unlock_schema(self, connection: sa.Connection) -> None:  # noqa: B027 -- a hook
         """Let other installers in, where the end of the transaction does not."""
+
+    # -- indexes of custom fields ------------------------------------------------------
+
+    #: Why the items of a list have no index; nothing where they can have one.
+    no_list_index: ClassVar[str] = "the server has no index of the items of a list"
+
+    def stored_form(self, column: Column) -> str:
+        """Return the form of a custom value, by which its index is named."""
+        return column.storage.value
+
+    def refresh(self, connection: Any) -> None:  # noqa: B027 -- a hook
+        """Find out which custom values can be compared by their index."""
+
+    def custom_index(self, index: CustomIndex) -> list[str]:
+        """Return the statements that build an index of a custom value."""
+        made = sa.Index(
+            index.name, index.table.c.tenant, index.key(self), index.table.c.id
+        )
+        return [str(sa.schema.CreateIndex(made).compile(dialect=self.sqlalchemy))]
+
+    def take_builds(self, connection: sa.Connection) -> bool:
+        """Keep other builders of indexes away; false: somebody builds just now."""
+        return True
+
+    def leave_builds(self, connection: sa.Connection) -> None:  # noqa: B027 -- a hook
+        """Let other builders in."""
+
+    @abstractmethod
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        """Return the names of the indexes that are there and serve queries."""
+
+    def is_limit(self, error: Any) -> bool:
+        """Tell whether the server refused one more index of a table."""
+        return False
 
     def tune(self, connection: sa.Connection) -> None:  # noqa: B027 -- a hook
         """Set the database up and let the server learn how data are spread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -23,12 +23,15 @@ from crmcore.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from crmcore.records import Column, Storage
+from crmcore.records import Column, FieldDef, Storage
 from crmcore_sql.dialects.base import (
+    SEARCHED_LENGTH,
+    CustomIndex,
     Dialect,
     Expression,
     Values,
     dumps,
+    fitting,
     item_document,
     literal,
     uuid_of,
@@ -47,6 +50,11 @@ INSTALL_LOCK, INSTALL_WAIT = "crmcore.install", 120
 #: Longer texts are kept outside the row.
 LONGEST_VARCHAR = 500
 
+#: The same for builders of indexes, and the seconds they wait for readers of the table.
+BUILD_LOCK, BUILD_PATIENCE = "crmcore.indexes", 300
+
+#: Too many indexes, columns or bytes of a row.
+_LIMITS = {1069, 1117, 1118}
 _CONFLICTS = {1020, 1062, 1205, 1213}
 _FULL = {3, 1021, 1114}
 _AWAY = {0, 1040, 1053, 1203, 1927, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 4031}
@@ -60,6 +68,31 @@ def _naive(moment: datetime) -> str:
 
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
+
+
+def text_length(column: Column) -> int:
+    """Return how many characters the column beside the document holds."""
+    maximum = getattr(column.type, "maximum", None)
+    return 255 if maximum is None or int(maximum) <= 255 else LONGEST_VARCHAR
+
+
+def value_column(column: Column) -> str:
+    """Return the name of the column that holds a custom value beside its document.
+
+    It carries the form: tenants may keep different forms under one key.
+    """
+    return fitting(f"xc_{column.name}_{form_of(column)}")
+
+
+def form_of(column: Column) -> str:
+    """Return in which form a custom value is kept beside its document."""
+    named = {Storage.INTEGER: "integer", Storage.BOOLEAN: "boolean"}
+    return named.get(column.storage, f"text{text_length(column)}")
+
+
+def search_column(field: FieldDef) -> str:
+    """Return the name of the column that holds the beginning of a folded text."""
+    return fitting(f"xc_{field.name}_folded")
 
 
 class MySQL(Dialect):
@@ -87,11 +120,14 @@ class MySQL(Dialect):
     begin_statements = ("START TRANSACTION",)
     row_values = False
     longest_index = 3072
-    expression_indexes = False
     collation = "utf8mb4_nopad_bin"
 
     def make_sqlalchemy(self) -> SQLAlchemyDialect:
         return dialect_module.dialect()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generated: frozenset[tuple[str, str]] = frozenset()
 
     def learn(self, connection: Any) -> None:
         is_mariadb = "MariaDB" in connection.get_server_info()
@@ -142,12 +178,33 @@ class MySQL(Dialect):
         return set(connection.execute(names).scalars())
 
     def custom_value(self, document: Expression, column: Column) -> Expression:
+        ready = self._generated_column(document, value_column(column), column.field)
+        if ready is not None:
+            return ready
         text = self._unquoted(document, column.name)
         if column.storage is Storage.INTEGER:
             return sa.cast(text, sa.BigInteger())
         if column.storage is Storage.BOOLEAN:
             return text == literal("true")
         return text
+
+    def folded_value(self, document: Expression, field: FieldDef) -> Expression:
+        ready = self._generated_column(document, search_column(field), field)
+        return super().folded_value(document, field) if ready is None else ready
+
+    def _generated_column(
+        self, document: Expression, name: str, field: FieldDef
+    ) -> Expression | None:
+        """Return the column that is kept beside the document, where there is one."""
+        source: Any = document.table
+        place = (getattr(source, "element", source).name, name)
+        if place in self.generated:
+            found: Any = sa.column(name)
+            found.table = source
+            return cast(Expression, found)
+        if field.custom and (field.indexed or field.unique):
+            self.awaited.add(place)
+        return None
 
     def json_text(self, document: Expression, key: str) -> Expression:
         return self._unquoted(document, key)
@@ -158,7 +215,7 @@ class MySQL(Dialect):
     def contains(self, text: Expression, part: Expression) -> Expression:
         return sa.func.locate(part, text) > sa.literal_column("0")
 
-    def prefix(self, text: Expression, start: Expression) -> Expression:
+    def _starts(self, text: Expression, start: Expression) -> Expression:
         return sa.func.left(text, sa.func.char_length(start)) == start
 
     def in_values(
@@ -226,6 +283,81 @@ class MySQL(Dialect):
         if connection.get_autocommit():
             return "the host's connection commits each statement by itself"
         return None
+
+    # -- indexes of custom fields ------------------------------------------------------
+
+    def stored_form(self, column: Column) -> str:
+        return form_of(column)
+
+    def refresh(self, connection: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name, column_name FROM information_schema.columns"
+                " WHERE table_schema = DATABASE() AND table_name LIKE 'crm\\_%'"
+                " AND column_name LIKE 'xc\\_%'"
+            )
+            found = frozenset((str(t), str(c)) for t, c in cursor.fetchall())
+        self.awaited -= found
+        if found != self.generated:
+            self.generated = found
+            self.generation += 1
+
+    def custom_index(self, index: CustomIndex) -> list[str]:
+        """Return the statements: a virtual column beside the document, and its index.
+
+        Of a value that another tenant keeps under the same key in another form, the
+        column is null: nothing that fits the table is ever refused.
+        """
+        quote = self.sqlalchemy.identifier_preparer.quote
+        table = quote(index.table.name)
+        name, kind, value = self._virtual(index)
+        add = (
+            f"ALTER TABLE {table} ADD COLUMN {quote(name)} {kind} AS ({value}) VIRTUAL"
+        )
+        keys = f"tenant, {quote(name)}, id"
+        build = f"CREATE INDEX {quote(index.name)} ON {table} ({keys})"
+        there = (index.table.name, name) in self.generated
+        return [build] if there else [add, build]
+
+    def _virtual(self, index: CustomIndex) -> tuple[str, str, str]:
+        """Return name, type and expression of the column that an index needs."""
+        path = f"'$.\"{index.column.name}\"'"
+        text = f"JSON_UNQUOTE(JSON_EXTRACT({index.document}, {path}))"
+        kind = f"JSON_TYPE(JSON_EXTRACT({index.document}, {path}))"
+        collated = f"CHARACTER SET utf8mb4 COLLATE {self.collation}"
+        if index.document == "folded":
+            head = f"LEFT({text}, {SEARCHED_LENGTH})"
+            column = f"VARCHAR({SEARCHED_LENGTH}) {collated}"
+            return search_column(index.column.field), column, head
+        name = value_column(index.column)
+        if index.column.storage is Storage.INTEGER:
+            number = f"CAST({text} AS DECIMAL(20, 0))"
+            fits = f"{kind} = 'INTEGER' AND CHAR_LENGTH({text}) <= 20"
+            bounds = f"{number} BETWEEN {-(2**63)} AND {2**63 - 1}"
+            value = (
+                f"CASE WHEN {fits} THEN"
+                f" CASE WHEN {bounds} THEN CAST({text} AS SIGNED) END END"
+            )
+            return name, "BIGINT", value
+        if index.column.storage is Storage.BOOLEAN:
+            value = f"CASE WHEN {kind} = 'BOOLEAN' THEN {text} = 'true' END"
+            return name, "TINYINT(1)", value
+        length = text_length(index.column)
+        value = f"CASE WHEN CHAR_LENGTH({text}) <= {length} THEN {text} END"
+        return name, f"VARCHAR({length}) {collated}", value
+
+    def take_builds(self, connection: sa.Connection) -> bool:
+        waits = sa.text(f"SET SESSION lock_wait_timeout = {BUILD_PATIENCE}")
+        connection.execute(waits)
+        taken = sa.select(sa.func.get_lock(BUILD_LOCK, 1))
+        return bool(connection.execute(taken).scalar() == 1)
+
+    def leave_builds(self, connection: sa.Connection) -> None:
+        connection.execute(sa.select(sa.func.release_lock(BUILD_LOCK)))
+        connection.execute(sa.text("SET SESSION lock_wait_timeout = DEFAULT"))
+
+    def is_limit(self, error: Any) -> bool:
+        return bool(error.args) and error.args[0] in _LIMITS
 
     # -- installing ------------------------------------------------------------------
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from time import sleep
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -28,6 +26,7 @@ from crmcore.errors import (
 from crmcore.records import Column, Storage
 from crmcore_sql.dialects.base import (
     INDEXED_BYTES,
+    CustomIndex,
     Dialect,
     Expression,
     Values,
@@ -52,6 +51,8 @@ __all__ = ["PostgreSQL"]
 COPY_FROM = 50
 #: Identifies the advisory lock of installers.
 INSTALL_LOCK = 0x63726D636F7265
+#: Identifies that of builders of indexes, and the seconds they wait for old readers.
+BUILD_LOCK, BUILD_PATIENCE = 0x63726D69647878, 300
 
 _TYPES: dict[Storage, TypeEngine[Any]] = {
     Storage.TEXT: sa.Text(collation="C"),
@@ -74,10 +75,6 @@ _ARRAYS: dict[Storage, TypeEngine[Any]] = {
     Storage.TEXT: sa.Text(),
     Storage.LONG_TEXT: sa.Text(),
 }
-
-
-#: The key of the lock that builders of indexes hold, and seconds between two tries.
-BUILDING, BUILDER_PAUSE = 0x63726D69, 0.05
 
 
 class _IdentityLoader(Loader):
@@ -130,52 +127,34 @@ class PostgreSQL(Dialect):
 
     # -- expressions -----------------------------------------------------------------
 
-    builds_beside_writers: ClassVar[bool] = True
-
-    def index_names(self, connection: sa.Connection) -> set[str]:
-        # One that broke off while it was built is there, and serves nothing.
-        names = sa.text(
-            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE i.indisvalid AND n.nspname = ANY (current_schemas(false))"
-        )
-        return set(connection.execute(names).scalars())
-
-    @contextmanager
-    def building(self, connection: sa.Connection) -> Iterator[None]:
-        # Asked again and again: a builder waits for all open snapshots, so one that
-        # waited within a statement would wait for the other for ever.
-        take = sa.text("SELECT pg_try_advisory_lock(:key)")
-        while not connection.execute(take, {"key": BUILDING}).scalar():
-            sleep(BUILDER_PAUSE)
-        try:
-            yield
-        finally:
-            connection.execute(
-                sa.text("SELECT pg_advisory_unlock(:key)"), {"key": BUILDING}
-            )
-
-    def drop_broken(self, connection: sa.Connection, index: sa.Index) -> None:
-        name = self.sqlalchemy.identifier_preparer.quote(str(index.name))
-        connection.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
-
-    def create_index(self, index: sa.Index) -> sa.schema.CreateIndex:
-        index.dialect_options["postgresql"]["concurrently"] = True
-        return super().create_index(index)
-
     def custom_value(self, document: Expression, column: Column) -> Expression:
-        text = self._text(document, column.name)
         cast = _CASTS.get(column.storage)
         if cast is not None:
-            # Another tenant may keep a text under the same key, in the same table.
-            kind = sa.func.jsonb_typeof(document.op("->")(literal(column.name)))
-            fits = kind == literal(_JSON_KINDS[column.storage])
-            return sa.case((fits, sa.cast(text, cast)))
+            return self._guarded(document.op("->")(literal(column.name)), column, cast)
+        text = self._text(document, column.name)
         if not fits_index(column):
             return text.collate("C")
         # A longer text of another tenant would not fit the index.
         bytes_ = sa.func.octet_length(text) <= sa.literal_column(str(INDEXED_BYTES))
         return sa.case((bytes_, text)).collate("C")
+
+    def _guarded(
+        self, value: Expression, column: Column, cast: TypeEngine[Any]
+    ) -> Expression:
+        """Return a number or a boolean; null for what another tenant may keep here.
+
+        Tenants share the table and its index: under the same key one may have a text,
+        a fraction or a number beyond 64 bits.
+        """
+        value = sa.type_coerce(value.self_group(), postgresql.JSONB())
+        fits = sa.func.jsonb_typeof(value) == literal(_JSON_KINDS[column.storage])
+        if column.storage is Storage.INTEGER:
+            number = sa.cast(value, sa.Numeric())
+            least: Expression = sa.literal_column(str(-(2**63)))
+            most: Expression = sa.literal_column(str(2**63 - 1))
+            # One condition behind the other: numbers only may be cast.
+            fits = sa.case((fits, sa.and_(number >= least, number <= most)))
+        return sa.case((fits, sa.cast(value, cast)))
 
     def _text(self, document: Expression, key: str) -> Expression:
         text = document.op("->>")(literal(key))
@@ -190,7 +169,10 @@ class PostgreSQL(Dialect):
     def contains(self, text: Expression, part: Expression) -> Expression:
         return sa.func.strpos(text, part) > sa.literal_column("0")
 
-    def prefix(self, text: Expression, start: Expression) -> Expression:
+    def search_key(self, text: Expression) -> Expression:
+        return super().search_key(text).collate("C")
+
+    def _starts(self, text: Expression, start: Expression) -> Expression:
         return sa.func.starts_with(text, start, type_=sa.Boolean())
 
     def in_values(
@@ -311,6 +293,49 @@ class PostgreSQL(Dialect):
 
     def lock_schema(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(INSTALL_LOCK)))
+
+    no_list_index: ClassVar[str] = ""
+
+    def custom_index(self, index: CustomIndex) -> list[str]:
+        if index.expression is None:
+            build = self._list_index(index)
+        else:
+            (build,) = super().custom_index(index)
+            build = build.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1)
+        quote = self.sqlalchemy.identifier_preparer.quote
+        # Of an interrupted build an index is left that serves nothing.
+        left = f"DROP INDEX CONCURRENTLY IF EXISTS {quote(index.name)}"
+        # Without statistics of the expression it is guessed how many rows match.
+        return [left, build, f"ANALYZE {quote(index.table.name)}"]
+
+    def _list_index(self, index: CustomIndex) -> str:
+        # An inverted index cannot begin with the tenant: its rows are checked for it.
+        quote = self.sqlalchemy.identifier_preparer.quote
+        return (
+            f"CREATE INDEX CONCURRENTLY {quote(index.name)} ON"
+            f" {quote(index.table.name)} USING gin"
+            f" (({index.document} -> '{index.column.name}') jsonb_path_ops)"
+        )
+
+    def take_builds(self, connection: sa.Connection) -> bool:
+        # Asked again and again: one that waits in the server would hold a snapshot, for
+        # whose end the builder waits.
+        connection.execute(sa.text(f"SET lock_timeout = '{BUILD_PATIENCE}s'"))
+        taken = sa.select(sa.func.pg_try_advisory_lock(BUILD_LOCK))
+        return bool(connection.execute(taken).scalar())
+
+    def leave_builds(self, connection: sa.Connection) -> None:
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(BUILD_LOCK)))
+        connection.execute(sa.text("RESET lock_timeout"))
+
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        # One that broke off while it was built is there, and serves nothing.
+        names = sa.text(
+            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE i.indisvalid AND n.nspname = ANY (current_schemas(false))"
+        )
+        return set(connection.execute(names).scalars())
 
     def facts(self, connection: sa.Connection) -> dict[str, str]:
         def setting(name: str) -> str:

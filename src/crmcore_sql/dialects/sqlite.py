@@ -109,6 +109,7 @@ class SQLite(Dialect):
         "day": date.fromisoformat,
     }
     begin_statements = ("BEGIN IMMEDIATE",)
+    no_list_index = "SQLite has no index of the items of a list"
 
     def __init__(self, synchronous: str = "NORMAL", busy_timeout: float = 10.0) -> None:
         super().__init__()
@@ -133,10 +134,6 @@ class SQLite(Dialect):
     def _extract(self, document: Expression, key: str) -> Expression:
         return sa.func.json_extract(document, literal(f"$.{dumps(key)}"))
 
-    def index_names(self, connection: sa.Connection) -> set[str]:
-        names = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
-        return set(connection.execute(names).scalars())
-
     def custom_value(self, document: Expression, column: Column) -> Expression:
         return self._extract(document, column.name)
 
@@ -145,6 +142,9 @@ class SQLite(Dialect):
 
     def identity_of(self, text: Expression) -> Expression:
         return sa.func.crmcore_identity(text)
+
+    def search_key(self, text: Expression) -> Expression:
+        return text
 
     def contains(self, text: Expression, part: Expression) -> Expression:
         return sa.func.instr(text, part) > sa.literal_column("0")
@@ -262,6 +262,17 @@ class SQLite(Dialect):
     def lock_schema(self, connection: sa.Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
         driver.execute("BEGIN IMMEDIATE")
+
+    def index_names(self, connection: sa.Connection) -> set[str]:
+        names = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
+        return set(connection.execute(names).scalars())
+
+    def take_builds(self, connection: sa.Connection) -> bool:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return True
+
+    def leave_builds(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
 
     def tune(self, connection: sa.Connection) -> None:
         driver: Any = connection.connection.dbapi_connection

@@ -63,7 +63,6 @@ REASONS: dict[str, str] = {
     "no_exchange_rate": "there is no rate from {source} to {target} on {day}",
     "not_positive": "must be greater than zero",
     "same_currency": "must be two different currencies",
-    "unknown_language": "{value} is not a language",
     "unknown_timezone": "{value} is not a time zone",
     "not_an_option": "{value} is not one of the choices",
     "inactive_option": "{value} can no longer be chosen",

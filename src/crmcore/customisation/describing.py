@@ -9,12 +9,15 @@ import attrs
 
 from crmcore.access import Decisions
 from crmcore.access.policy import ACTIONS
+from crmcore.customisation.captions import option_key
 from crmcore.i18n import translate
+from crmcore.i18n.captions import Caption, Captions
 from crmcore.records import (
     EntityDef,
     FieldDef,
     Layout,
     ListOf,
+    Option,
     Picklist,
     RecordType,
     Reference,
@@ -102,12 +105,7 @@ def _is_asked_on_small_screens(field: FieldDef) -> bool:
 
 def label_of(schema: Schema, key: str, text: str, locale: str) -> str:
     """Return a label in a language: the tenant's own, the library's, or as written."""
-    captions = schema.added("label")
-    for language in (locale, locale.replace("-", "_").partition("_")[0]):
-        own = captions.get(("", key))
-        if own is not None and language in own.translations:
-            return str(own.translations[language])
-    return translate(text, locale)
+    return schema.captions.text(key, text, locale)
 
 
 def _field(
@@ -148,15 +146,15 @@ def _field(
     if picklist is not None:
         data["picklist"] = picklist.name
         data["controlling_field"] = field.controlling_field
-        data["choices"] = _choices(picklist, locale)
+        data["choices"] = _choices(schema, picklist, locale)
     return data
 
 
-def _choices(picklist: Picklist, locale: str) -> list[dict[str, Any]]:
+def _choices(schema: Schema, picklist: Picklist, locale: str) -> list[dict[str, Any]]:
     return [
         {
             "key": option.key,
-            "label": option_label(option.label, option.labels, locale),
+            "label": _choice_label(schema, picklist, option, locale),
             "category": option.category,
             "active": option.active,
             "colour": option.colour,
@@ -167,11 +165,19 @@ def _choices(picklist: Picklist, locale: str) -> list[dict[str, Any]]:
     ]
 
 
+def _choice_label(
+    schema: Schema, picklist: Picklist, option: Option, locale: str
+) -> str:
+    key = option_key(picklist.name, option.key)
+    if key in schema.captions.by_key:
+        return schema.captions.text(key, option.label, locale)
+    return option_label(option.label, option.labels, locale)
+
+
 def option_label(text: str, labels: Mapping[str, str], locale: str) -> str:
     """Return an option's label in a language: its own translation, or the library's."""
-    language = locale.replace("-", "_")
-    short = language.partition("_")[0]
-    return labels.get(language) or labels.get(short) or translate(text, locale)
+    caption = Caption(key="", translations=labels)
+    return Captions.of([caption]).text("", text, locale)
 
 
 def _record_type(one: RecordType, locale: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from typing import Any
 import attrs
 
 from crmcore.criteria import Binder, from_json
+from crmcore.customisation.captions import caption, caption_problems, with_captions
 from crmcore.customisation.items import Item
 from crmcore.customisation.numberings import (
     numbering,
     numbering_problems,
     with_numberings,
 )
+from crmcore.customisation.rates import exchange_rate, rate_problems
 from crmcore.customisation.structuring import structured
 from crmcore.errors import MissingExtra, Problem, ValidationError
 from crmcore.records import (
@@ -227,6 +229,22 @@ KINDS: dict[str, Kind] = {
             problems=_template_problems,
             place=lambda schema, values: attrs.evolve(
                 schema, additions={**schema.additions, "template": values}
+            ),
+            of_object=False,
+        ),
+        Kind(
+            name="label",
+            value=caption,
+            problems=caption_problems,
+            place=with_captions,
+            of_object=False,
+        ),
+        Kind(
+            name="exchange_rate",
+            value=exchange_rate,
+            problems=rate_problems,
+            place=lambda schema, values: attrs.evolve(
+                schema, additions={**schema.additions, "exchange_rate": values}
             ),
             of_object=False,
         ),

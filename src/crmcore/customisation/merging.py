@@ -8,13 +8,16 @@ from typing import Any
 
 import attrs
 
+from crmcore.customisation.captions import caption_problems
 from crmcore.customisation.fields import changed_field, custom_field
 from crmcore.customisation.items import Item, Items
 from crmcore.customisation.keys import field_key_problems
 from crmcore.customisation.kinds import KINDS, Kind, checked_criteria
 from crmcore.customisation.objects import OPERATION_LOG, RecordClasses, object_entity
 from crmcore.customisation.picklists import merged_picklist
+from crmcore.customisation.structuring import structured
 from crmcore.errors import Problem, ValidationError
+from crmcore.i18n.captions import Caption, Captions
 from crmcore.records import (
     Choice,
     Choices,
@@ -75,6 +78,7 @@ class _Merging:
         self._add_fields()
         self._add_record_types()
         self._check_entities()
+        self._add_captions()
         for kind in KINDS.values():
             self._add_values(kind)
         return self.schema
@@ -237,6 +241,24 @@ class _Merging:
         elif kind.filter is not None:
             with self._noting():
                 checked_criteria(kind.filter, target, self.schema)
+
+    def _add_captions(self) -> None:
+        """Add the translations that stand in the definitions of objects and fields."""
+        captions = []
+        for item in (*self.items.of_kind("object"), *self.items.of_kind("field")):
+            labels = item.definition.get("labels")
+            if labels is None:
+                continue
+            with self._noting():
+                place = f"{item.key.kind}.{item.key.place}.labels"
+                data = {"key": item.key.place, "translations": labels}
+                found = structured(Caption, data, place)
+                problems = list(caption_problems(found, None, self.schema, place))
+                if problems:
+                    raise ValidationError(problems)
+                captions.append(found)
+        if captions:
+            self.schema = attrs.evolve(self.schema, captions=Captions.of(captions))
 
     # -- everything else ---------------------------------------------------------------
 

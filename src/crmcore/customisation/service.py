@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from crmcore.customisation.change_sets import ChangeSet
 from crmcore.customisation.field_verbs import FieldVerbs, name_of
-from crmcore.customisation.items import ItemKey
+from crmcore.customisation.items import ItemKey, Items
 from crmcore.customisation.picklist_verbs import PicklistVerbs
 from crmcore.customisation.planning import CustomisationPlan, Put, Remove
+from crmcore.customisation.rates import rate_key
 from crmcore.errors import ValidationError
+from crmcore.i18n.captions import Caption
 from crmcore.records import Record
 
 __all__ = ["CustomisationService"]
@@ -38,6 +42,42 @@ class CustomisationService(FieldVerbs, PicklistVerbs):
             return [Put(item, definition)]
 
         return self.change("add_object", [key, definition], decide)
+
+    def translate(self, key: str, language: str, text: str) -> CustomisationPlan:
+        """Give a label the tenant's own words in a language (I18N-01).
+
+        ``key`` is that of an entity (``lead``), a field (``lead.industry``) or an option
+        (``lead_source:web``); a blank text takes the words back. Keys never change.
+        """
+        item = ItemKey("label", "", key)
+
+        def decide(items: Items) -> list[Put | Remove]:
+            present = items.get(item)
+            before = present.definition if present else {}
+            known = Caption(key=key, translations=before.get("translations", {}))
+            after = known.translated(language, text).translations
+            if not after and present is not None:
+                return [Remove(item)]
+            return [Put(item, {**before, "translations": dict(after)})]
+
+        return self.change("translate", [key, language, text], decide)
+
+    def set_exchange_rate(
+        self, source: str, target: str, rate: Decimal | str, valid_from: date
+    ) -> CustomisationPlan:
+        """Say what one unit of a currency is worth from a day on (I18N-03).
+
+        Amounts that were converted before stay as they are.
+        """
+        definition = {
+            "source": source,
+            "target": target,
+            "rate": str(rate),
+            "valid_from": valid_from.isoformat(),
+        }
+        return self.put(
+            "exchange_rate", rate_key(source, target, valid_from), definition
+        )
 
     def put(
         self,

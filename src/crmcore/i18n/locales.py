@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from babel.core import Locale, UnknownLocaleError, parse_locale
 
-__all__ = ["LOCALES", "catalogue_of", "fallbacks", "locale_of"]
+__all__ = ["LOCALES", "catalogue_of", "fallbacks", "is_locale", "locale_of"]
 
 #: Locales that have a shipped catalogue; English is the source language.
 LOCALES = ("en", "zh_CN", "zh_TW")
@@ -32,6 +32,11 @@ def _known(locale: str) -> Locale | None:
     if type(locale) is not str or not 0 < len(locale) <= _LONGEST:
         return None
     return _parsed(locale)
+
+
+def is_locale(locale: str) -> bool:
+    """Tell whether a text names a locale: a language, maybe with script and territory."""
+    return _known(locale) is not None
 
 
 def locale_of(locale: str) -> Locale:

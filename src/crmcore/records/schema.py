@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmcore.errors import ValidationError
+from crmcore.i18n.captions import Captions
 from crmcore.records.composites import Choices
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import numbered
@@ -34,7 +35,7 @@ class Schema:
 
     ``version`` changes whenever something here does. ``value_sets`` are picklists that
     several fields share. ``record_types``, ``layouts`` and ``validation_rules`` go by
-    entity; ``additions`` holds whatever else is stored, by kind, object and key.
+    entity, ``captions`` are the tenant's own words for labels; ``additions`` holds whatever else is stored, by kind, object and key.
     """
 
     entities: Mapping[str, EntityDef]
@@ -43,6 +44,7 @@ class Schema:
     record_types: Mapping[str, tuple[RecordType, ...]] = _NOTHING
     layouts: Mapping[str, tuple[Layout, ...]] = _NOTHING
     validation_rules: Mapping[str, tuple[ValidationRule, ...]] = _NOTHING
+    captions: Captions = Captions()
     additions: Mapping[str, Mapping[tuple[str, str], Any]] = _NOTHING
 
     @classmethod

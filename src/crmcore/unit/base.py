@@ -32,6 +32,7 @@ from crmcore.errors import (
     StorageError,
 )
 from crmcore.records import EntityDef, Record, Schema
+from crmcore.records.exchange_rates import Rates
 from crmcore.storage import Event, HistoryEntry, Transaction
 from crmcore.unit.context import Context
 from crmcore.unit.environment import Environment
@@ -100,6 +101,16 @@ class UnitBase:
     def actor(self) -> Actor:
         """Return on whose behalf everything is done."""
         return self.context.actor
+
+    @property
+    def rates(self) -> Rates:
+        """Return the tenant's exchange rates; others meet across the main currency.
+
+        ``session.rates.convert(money, "EUR", day)`` takes the rate of that day; a
+        missing one is a ValidationError that names it (I18N-03).
+        """
+        stored = self.schema.added("exchange_rate").values()
+        return Rates.of(stored, self.context.conventions.currency)
 
     def settings(self, kind: type[S]) -> S:
         """Return an area's settings: those given to the CRM, or the defaults."""

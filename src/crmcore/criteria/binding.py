@@ -388,6 +388,9 @@ class Binder:
             raise Refused("wrong_type")
         columns = subject.columns()
         pairs = list(zip(columns, kind.split(coerced), strict=True))
+        if isinstance(kind, MoneyAmount):
+            # What an amount is worth elsewhere does not tell it from another.
+            pairs = pairs[:2]
         if isinstance(kind, (MoneyAmount, AnyReference)) or len(pairs) == 1:
             return pairs
         raise Refused("wrong_type")

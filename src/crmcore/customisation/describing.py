@@ -293,6 +293,15 @@ _SPECIAL: Mapping[str, Mapping[str, Any]] = {
         "properties": {"amount": _DECIMAL, "currency": {"type": "string"}},
         "required": ["amount", "currency"],
     },
+    "converted_money": {
+        "type": "object",
+        "properties": {
+            "amount": _DECIMAL,
+            "currency": {"type": "string"},
+            "rate": _DECIMAL,
+        },
+        "required": ["amount", "currency"],
+    },
     "email": {"type": "string", "format": "email"},
     "url": {"type": "string", "format": "uri"},
     "address": {"type": "object"},

@@ -20,8 +20,10 @@ from crmcore.records.composites import (
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.conventions import Conventions
+from crmcore.records.converted_money import ConvertedMoney, ConvertedMoneyAmount
 from crmcore.records.definitions import Column, EntityDef, FieldDef
 from crmcore.records.documents import Document
+from crmcore.records.exchange_rates import ExchangeRate, Rates
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
 from crmcore.records.media import AudioFile, File, FileReference, ImageFile
 from crmcore.records.numbering import AutoNumber, NumberFormat
@@ -65,12 +67,15 @@ __all__ = [
     "ContactPoint",
     "ContactPoints",
     "Conventions",
+    "ConvertedMoney",
+    "ConvertedMoneyAmount",
     "DateOnly",
     "DateTime",
     "DecimalNumber",
     "Document",
     "Email",
     "EntityDef",
+    "ExchangeRate",
     "FieldDef",
     "FieldType",
     "File",
@@ -96,6 +101,7 @@ __all__ = [
     "Phone",
     "Picklist",
     "Position",
+    "Rates",
     "Record",
     "RecordType",
     "Ref",

@@ -249,6 +249,13 @@ class EntityDef:
         return tuple(f for f in self.fields.values() if f.controlling_field)
 
     @cached_property
+    def converted_fields(self) -> tuple[FieldDef, ...]:
+        """Return the amounts that are kept with their worth in the default currency."""
+        return tuple(
+            f for f in self.fields.values() if f.type.kind == "converted_money"
+        )
+
+    @cached_property
     def restricted_fields(self) -> tuple[FieldDef, ...]:
         """Return the fields that may not be given just any value at any time."""
         return tuple(

@@ -30,6 +30,7 @@ from crmcore.records.composites import (
     Reference,
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
+from crmcore.records.converted_money import ConvertedMoneyAmount
 from crmcore.records.definitions import FieldDef
 from crmcore.records.numbering import AutoNumber, NumberFormat
 from crmcore.records.picklists import Picklist
@@ -54,6 +55,7 @@ __all__ = [
     "auto_number",
     "boolean",
     "contact_points",
+    "converted_money",
     "custom",
     "date",
     "datetime",
@@ -134,6 +136,16 @@ def decimal(digits: int = 4, **rules: Any) -> Any:
 def money(*, minimum: Decimal | None = None, **rules: Any) -> Any:
     """Declare an amount of money with its currency."""
     return of_type(MoneyAmount(minimum=minimum), **rules)
+
+
+def converted_money(
+    *, rate_date: str | None = None, minimum: Decimal | None = None, **rules: Any
+) -> Any:
+    """Declare an amount that is kept with its worth in the default currency (I18N-03).
+
+    ``rate_date`` names the date field whose rate counts, else that of the creation.
+    """
+    return of_type(ConvertedMoneyAmount(minimum=minimum, rate_date=rate_date), **rules)
 
 
 def percent(**rules: Any) -> Any:

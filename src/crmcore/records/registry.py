@@ -21,6 +21,7 @@ from crmcore.records.composites import (
     Reference,
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
+from crmcore.records.converted_money import ConvertedMoneyAmount
 from crmcore.records.media import AudioFile, File, ImageFile
 from crmcore.records.numbering import AutoNumber, format_from_data
 from crmcore.records.picklists import Picklist
@@ -229,6 +230,10 @@ for _kind in (
     ),
     TypeKind(cls=Percent, settings={"minimum": _NUMBER, "maximum": _NUMBER}),
     TypeKind(cls=MoneyAmount, settings={"minimum": _NUMBER}),
+    TypeKind(
+        cls=ConvertedMoneyAmount,
+        settings={"minimum": _NUMBER, "rate_date": Setting(read=_read_name)},
+    ),
     TypeKind(cls=Boolean),
     TypeKind(cls=DateOnly),
     TypeKind(cls=DateTime),

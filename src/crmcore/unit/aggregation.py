@@ -13,6 +13,7 @@ from crmcore.criteria import (
     AggregateQuery,
     Binder,
     Bound,
+    BoundColumn,
     BoundGroup,
     BoundMeasure,
     Bucket,
@@ -24,7 +25,13 @@ from crmcore.criteria.aggregates import FUNCTIONS, UNITS
 from crmcore.criteria.binding import Subject
 from crmcore.criteria.builder import path_of
 from crmcore.errors import ValidationError
-from crmcore.records import EntityDef, Money, MoneyAmount, Storage
+from crmcore.records import (
+    ConvertedMoneyAmount,
+    EntityDef,
+    Money,
+    MoneyAmount,
+    Storage,
+)
 
 __all__ = ["AggregatePlan"]
 
@@ -147,9 +154,9 @@ def _over_values(name: str, subject: Subject, function: str) -> _Number:
     asked = [BoundMeasure("sum" if function == "average" else function, target)]
     if function == "average":
         asked.append(BoundMeasure("count_values", target))
-    is_money = isinstance(subject.field.type, MoneyAmount) and subject.part is None
-    if is_money:
-        currency = subject.column("currency")
+    currency = _currency_of(subject)
+    is_money = currency is not None
+    if currency is not None:
         asked += [BoundMeasure("min", currency), BoundMeasure("max", currency)]
     from_stored = target.column.type.from_stored
 
@@ -166,6 +173,16 @@ def _over_values(name: str, subject: Subject, function: str) -> _Number:
         return Money(value, row[-1])
 
     return _Number(name, tuple(asked), finish)
+
+
+def _currency_of(subject: Subject) -> BoundColumn | None:
+    """Return what holds the currency of what is reckoned, none for plain numbers."""
+    kind = subject.field.type
+    if isinstance(kind, ConvertedMoneyAmount) and subject.part == "converted":
+        return attrs.evolve(subject, part="base").column()
+    if isinstance(kind, MoneyAmount) and subject.part is None:
+        return subject.column("currency")
+    return None
 
 
 def _mean(total: Any, number: int) -> Decimal:

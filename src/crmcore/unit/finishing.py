@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crmcore.errors import ValidationError
+from crmcore.unit.currencies import convert_amounts
 from crmcore.unit.drafts import Draft, EntityRule
 from crmcore.unit.field_rules import (
     check_given,
@@ -26,6 +27,7 @@ def finish(
     _check_restricted(draft)
     for rule in rules:
         rule(draft)
+    convert_amounts(draft)
     demand_required(draft)
     refuse_foreign_choices(draft)
     for rule in forms:

@@ -1,0 +1,136 @@
+"""Amounts kept with their worth in the default currency, on every store."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from crmcore import F, Lead, Money, ValidationError
+from crmcore.records import ConvertedMoney
+from crmcore.testing import Office
+
+pytestmark = pytest.mark.capability("I18N-03")
+
+
+def put_rate(office: Office, rate: str, day: date) -> None:
+    with office.session("admin") as s:
+        s.customisation.set_exchange_rate("EUR", "USD", rate, day)
+
+
+@pytest.fixture
+def dated(office: Office) -> Office:
+    """An office whose leads have a budget converted at the rate of the day ``signed``."""
+    with office.session("admin") as s:
+        s.customisation.add_field("lead", "signed", "date")
+        s.customisation.add_field(
+            "lead", "budget", "converted_money", options={"rate_date": "signed"}
+        )
+    put_rate(office, "1.10", date(2000, 1, 1))
+    put_rate(office, "1.20", date(2026, 5, 1))
+    return office
+
+
+def create(office: Office, name: str, budget: Any, **values: Any) -> Lead:
+    with office.session() as s:
+        return s.create(Lead(last_name=name), budget=budget, **values)
+
+
+def budget_of(office: Office, lead: Lead) -> ConvertedMoney:
+    with office.session() as s:
+        found: ConvertedMoney = s.get(Lead, lead.id)["budget"]
+    return found
+
+
+def worth(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+def test_the_rate_of_the_day_is_stored_with_the_record(dated: Office) -> None:
+    """The rate of the named date field counts, that of the creation without a date."""
+    april = create(dated, "A", Money(10, "EUR"), signed=date(2026, 4, 1))
+    may = create(dated, "B", Money(10, "EUR"), signed=date(2026, 5, 1))
+    own = create(dated, "C", 10)
+
+    assert worth("11.00") == budget_of(dated, april).worth
+    assert Decimal("1.1") == budget_of(dated, april).rate
+    assert worth("12.00") == budget_of(dated, may).worth
+    assert worth("10") == budget_of(dated, own).worth
+    assert budget_of(dated, own).rate is None
+
+
+def test_sums_filters_and_order_work_across_currencies(dated: Office) -> None:
+    """What amounts are worth is summed, filtered and sorted in the database."""
+    day = date(2026, 4, 1)
+    create(dated, "A", Money(10, "EUR"), signed=day)
+    create(dated, "B", Money(12, "USD"), signed=day)
+    create(dated, "C", Money(1, "USD"), signed=day)
+
+    with dated.session() as s:
+        total = s.aggregate(Lead, {"total": F.budget.converted.sum()})
+        above = s.find(
+            Lead, F.budget.converted > 5, order_by=[F.budget.converted.desc()]
+        )
+        same = s.count(Lead, F.budget == Money(10, "EUR"))
+        with pytest.raises(ValidationError) as refused:
+            s.aggregate(Lead, {"total": F.budget.sum()})
+
+    assert worth("24.00") == total[0].values["total"]
+    assert ["B", "A"] == [lead.last_name for lead in above.items]
+    assert same == 1
+    assert "mixed_currencies" == refused.value.problems[0].reason
+
+
+def test_later_rates_change_no_record(dated: Office) -> None:
+    """A record keeps its rate while its amount and its day stay the same."""
+    lead = create(dated, "A", Money(10, "EUR"), signed=date(2026, 4, 1))
+    put_rate(dated, "2", date(2026, 3, 1))
+
+    with dated.session() as s:
+        s.update(s.get(Lead, lead.id), last_name="B", budget=Money(10, "EUR"))
+    assert worth("11.00") == budget_of(dated, lead).worth
+    with dated.session() as s:
+        s.update(s.get(Lead, lead.id), budget=Money(11, "EUR"))
+    assert worth("22.00") == budget_of(dated, lead).worth
+
+
+def test_a_new_day_has_its_own_rate(dated: Office) -> None:
+    """Moving the day converts the amount at the rate of the new one."""
+    lead = create(dated, "A", Money(10, "EUR"), signed=date(2026, 4, 1))
+
+    with dated.session() as s:
+        s.update(s.get(Lead, lead.id), signed=date(2026, 6, 1))
+
+    assert worth("12.00") == budget_of(dated, lead).worth
+
+
+def test_a_rate_may_be_given_with_the_amount(dated: Office) -> None:
+    """A given rate counts instead of the table's; what it is worth is reckoned."""
+    given = {"amount": "10", "currency": "EUR", "rate": "1.5", "converted": "99"}
+
+    assert worth("15.00") == budget_of(dated, create(dated, "A", given)).worth
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        (Money(1, "CHF"), "no_exchange_rate"),
+        (Money(1, "XXQ"), "unknown_currency"),
+        ({"amount": "1", "currency": "EUR", "rate": "0"}, "not_positive"),
+        ({"amount": "1", "currency": "EUR", "rate": "$where"}, "not_number"),
+        ({"amount": "1", "currency": "EUR", "__class__": "x"}, "not_money"),
+    ],
+)
+def test_an_amount_that_cannot_be_converted_is_refused(
+    dated: Office, budget: Any, reason: str
+) -> None:
+    """The field and what is missing or wrong are named; nothing is written."""
+    with pytest.raises(ValidationError) as refused:
+        create(dated, "A", budget)
+
+    problems = [(p.field, p.reason) for p in refused.value.problems]
+    assert [("budget", reason)] == problems
+    with dated.session() as s:
+        assert s.count(Lead) == 0

@@ -1,11 +1,11 @@
-"""``python -m benchmarks storage | import | all``."""
+"""``python -m benchmarks storage | import | schema | all``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import importing, results, storage
+from benchmarks import importing, results, schema, storage
 from benchmarks.figures import Figure
 from benchmarks.stores import STORES
 
@@ -25,6 +25,8 @@ def main(arguments: list[str]) -> int:
         storage.run(asked.store.split(","), rows, quick=asked.quick, report=report)
     if asked.name in {"import", "all"}:
         importing.run(quick=asked.quick, report=report)
+    if asked.name in {"schema", "all"}:
+        schema.run(asked.store.split(","), rows, quick=asked.quick, report=report)
     if asked.name == "all":
         results.write(figures, ["python", "-m", "benchmarks", *arguments])
     return 0
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=["storage", "import", "all"])
+    parser.add_argument("name", choices=["storage", "import", "schema", "all"])
     parser.add_argument(
         "--store", default=",".join(STORES), help="stores, separated by commas"
     )

@@ -26,7 +26,7 @@ from crmcore import (
 )
 from crmcore.cli.app import app
 from crmcore.cli.clusters import Member, Pair, clusters_of
-from crmcore.cli.commands.doctor import clock_problems
+from crmcore.cli.commands.doctor import clock_problems, scanning
 from crmcore.cli.exits import ExitCode, exit_code
 from crmcore.cli.stores import open_store, shown_url
 from crmcore.errors import (
@@ -39,6 +39,7 @@ from crmcore.errors import (
     ValidationError,
 )
 from crmcore.exchange import run_import
+from crmcore.storage import MissingIndex
 
 SCRIPT = Path(sys.executable).with_name("crmcore")
 
@@ -279,6 +280,18 @@ def test_schema_show_tells_of_a_missing_schema(url):
 
 
 # -- doctor ---------------------------------------------------------------------------
+
+
+def test_fields_without_an_index_are_told():
+    """A missing index goes by its name, one that cannot be by its reason."""
+    missing = [
+        MissingIndex("ix_rank", "lead.rank"),
+        MissingIndex("ix_tags", "lead.tags", "lists have none"),
+    ]
+    assert scanning(missing) == [
+        "lead.rank: the index ix_rank is missing",
+        "lead.tags: lists have none",
+    ]
 
 
 def test_doctor_finds_nothing_wrong_with_a_good_store(filled):

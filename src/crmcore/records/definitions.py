@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
 
 import attrs
 
@@ -329,14 +331,31 @@ class EntityDef:
 
     def custom_from_stored(self, stored: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return custom values of their JSON data; unknown keys are left out."""
-        values: dict[str, Any] = {}
-        for field in self._kept_fields.values():
-            columns = self.columns_by_field[field.name]
+        readers, composed = self._custom_readers
+        values = {
+            key: data if (read := readers[key]) is None else read(data)
+            for key, data in stored.items()
+            if key in readers and data is not None
+        }
+        for field, columns in composed:
             parts = tuple(custom_part_from_json(c, stored.get(c.name)) for c in columns)
             value = field.type.join(parts)
             if value is not None:
                 values[field.name] = value
         return MappingProxyType(values)
+
+    @cached_property
+    def _custom_readers(self) -> CustomReaders:
+        """Hold what reads the one part of a field, by name, and fields of several."""
+        readers: dict[str, Callable[[Any], Any] | None] = {}
+        composed = []
+        for field in self._kept_fields.values():
+            columns = self.columns_by_field[field.name]
+            if len(columns) == 1 and type(field.type).join is FieldType.join:
+                readers[columns[0].name] = _part_reader(columns[0])
+            else:
+                composed.append((field, columns))
+        return readers, composed
 
     def display_name(self, record: Record) -> str:
         """Return how people call ``record``."""
@@ -354,7 +373,30 @@ def _refers(kind: FieldType) -> bool:
 #: The fields of a person's name, shown in the order of its script.
 PERSON = ("first_name", "last_name")
 
+#: What reads scalar fields, by name, none where data are values; and composed fields.
+CustomReaders: TypeAlias = tuple[
+    dict[str, Callable[[Any], Any] | None], list[tuple[FieldDef, tuple[Column, ...]]]
+]
+
 _DATED = (Storage.DATE, Storage.DATETIME, Storage.UUID)
+
+
+_READERS: Mapping[Storage, Callable[[str], Any]] = {
+    Storage.DATE: date.fromisoformat,
+    Storage.DATETIME: datetime.fromisoformat,
+    Storage.UUID: UUID,
+}
+
+
+def _part_reader(column: Column) -> Callable[[Any], Any] | None:
+    """Return what makes a value of the JSON form of a field's only part."""
+    decode = _READERS.get(column.storage)
+    kind = column.field.type
+    if type(kind).from_stored is FieldType.from_stored:
+        return decode
+    if decode is None:
+        return kind.from_stored
+    return lambda data: kind.from_stored(decode(data))
 
 
 def custom_part_to_json(column: Column, stored: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,8 +17,9 @@ from crmcore.cli.stores import open_crm, shown_url
 from crmcore.criteria import F
 from crmcore.crm import CRM, DEFAULT_TENANT
 from crmcore.errors import CRMError
+from crmcore.storage import MissingIndex
 
-__all__ = ["clock_problems", "doctor"]
+__all__ = ["clock_problems", "doctor", "scanning"]
 
 _PACKAGES = (
     "crmcore",
@@ -35,6 +36,7 @@ _PACKAGES = (
     "altair",
     "vl-convert-python",
 )
+_BUILD = "Indexes of custom fields are missing: crm.build_indexes() builds them."
 #: A clock that shows an earlier time was never set.
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 #: Clocks of several machines may differ by this much.
@@ -51,9 +53,13 @@ def doctor(
         with open_crm(store, tenant, verify=False) as crm:
             health = crm.health()
             problems = list(health.problems)
+            missing: Sequence[MissingIndex] = ()
             code, trouble = _state(crm)
             if trouble is None:
                 problems += clock_problems(crm)
+                missing = crm.store.missing_indexes(crm.schema())
+                if any(not index.reason for index in missing):
+                    problems.append(_BUILD)
             elif not problems:
                 problems.append(trouble)
             facts = {"store": crm.store.name, "url": shown_url(store), **health.facts}
@@ -61,11 +67,16 @@ def doctor(
         versions = _versions()
         output.show(table(("what", "version"), versions.items(), "Versions"))
         output.show(table(("fact", "value"), facts.items(), "Store"))
+        scans = scanning(missing)
+        for line in scans:
+            output.show(f"[yellow]A filter reads all records:[/] {line}")
         for problem in problems:
             output.show(f"[bold red]Problem:[/] {problem}")
         if not problems:
             output.show("[green]All is well.[/]")
-        output.answer({"versions": versions, "store": facts, "problems": problems})
+        output.answer(
+            {"versions": versions, "store": facts, "scans": scans, "problems": problems}
+        )
     raise typer.Exit(code)
 
 
@@ -86,6 +97,14 @@ def _state(crm: CRM) -> tuple[ExitCode, str | None]:
     except CRMError as error:
         return exit_code(error), str(error)
     return ExitCode.DONE, None
+
+
+def scanning(missing: Sequence[MissingIndex]) -> list[str]:
+    """Return the fields whose filters read every record, and why."""
+    return [
+        f"{index.field}: {index.reason or f'the index {index.name} is missing'}"
+        for index in missing
+    ]
 
 
 def clock_problems(crm: CRM) -> Iterator[str]:

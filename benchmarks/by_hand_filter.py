@@ -1,0 +1,167 @@
+"""Records by the value of one custom field, as somebody writes it with the driver."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from bson.int64 import Int64
+from pymongo import MongoClient
+
+__all__ = ["SHARED", "MongoDBFilter", "PostgreSQLFilter", "SQLiteFilter"]
+
+TENANT, DATABASE = "default", "benchmark_schema"
+#: Records share a rank two hundred at a time.
+SHARED = 200
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_COLUMNS = "id, version, created_at, updated_at, custom"
+
+
+class SQLiteFilter:
+    """The standard library's driver and an expression index."""
+
+    def __init__(self, path: str, kind: Any) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._kind = kind
+
+    def fill(self, rows: int) -> None:
+        """Store so many records."""
+        moment = _NOW.isoformat("T", "milliseconds")
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT INTO crm_ranked (tenant, id, version, created_at, updated_at,"
+            f" custom) VALUES (?, ?, 1, '{moment}', '{moment}', ?)",
+            (
+                (TENANT, UUID(int=n).bytes, json.dumps({"rank": n // SHARED}))
+                for n in range(1, rows + 1)
+            ),
+        )
+        self._db.execute("COMMIT")
+        self._db.execute("ANALYZE")
+
+    def ask(self, rank: int) -> list[Any]:
+        """Return the records of a rank."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM crm_ranked WHERE tenant = ?"
+            " AND json_extract(custom, '$.\"rank\"') = ? AND deleted_at IS NULL"
+            " ORDER BY created_at DESC, id DESC LIMIT 50",
+            (TENANT, rank),
+        )
+        return [
+            self._kind(
+                id=UUID(bytes=identity),
+                version=version,
+                created_at=datetime.fromisoformat(created),
+                updated_at=datetime.fromisoformat(updated),
+                custom=json.loads(custom),
+            )
+            for identity, version, created, updated, custom in found
+        ]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+class PostgreSQLFilter:
+    """psycopg and an expression index."""
+
+    def __init__(self, url: str, kind: Any) -> None:
+        self._db = psycopg.connect(url, autocommit=True)
+        self._kind = kind
+
+    def fill(self, rows: int) -> None:
+        """Store so many records, and the index that a hand would make."""
+        copied = (
+            "COPY crm_ranked (tenant, id, version, created_at, updated_at, custom)"
+            " FROM STDIN"
+        )
+        with self._db.cursor() as cursor, cursor.copy(copied) as copy:
+            for n in range(1, rows + 1):
+                custom = json.dumps({"rank": n // SHARED})
+                copy.write_row((TENANT, UUID(int=n), 1, _NOW, _NOW, custom))
+        self._db.execute(
+            "CREATE INDEX by_hand ON crm_ranked"
+            " (tenant, ((custom ->> 'rank')::bigint), id)"
+        )
+        self._db.execute("VACUUM ANALYZE crm_ranked")
+
+    def ask(self, rank: int) -> list[Any]:
+        """Return the records of a rank."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM crm_ranked WHERE tenant = %s"  # type: ignore[arg-type]
+            " AND (custom ->> 'rank')::bigint = %s AND deleted_at IS NULL"
+            " ORDER BY created_at DESC, id DESC LIMIT 50",
+            (TENANT, rank),
+        )
+        return [
+            self._kind(
+                id=identity,
+                version=version,
+                created_at=created,
+                updated_at=updated,
+                custom=custom,
+            )
+            for identity, version, created, updated, custom in found
+        ]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+class MongoDBFilter:
+    """pymongo and an index of the path."""
+
+    def __init__(self, url: str, kind: Any) -> None:
+        self._client: MongoClient[dict[str, Any]] = MongoClient(url)
+        options: CodecOptions[dict[str, Any]] = CodecOptions(
+            uuid_representation=UuidRepresentation.STANDARD, tz_aware=True
+        )
+        data = self._client.get_database(DATABASE, codec_options=options)
+        self._records = data["crm_ranked"]
+        self._kind = kind
+
+    def fill(self, rows: int) -> None:
+        """Store so many records."""
+        for start in range(1, rows + 1, 10_000):
+            several = range(start, min(start + 10_000, rows + 1))
+            self._records.insert_many(list(_documents(several)), ordered=False)
+
+    def ask(self, rank: int) -> list[Any]:
+        """Return the records of a rank."""
+        wanted = {"tenant": TENANT, "custom.rank": rank, "deleted_at": None}
+        newest = [("created_at", -1), ("id", -1)]
+        return [
+            self._kind(
+                id=found["id"],
+                version=found["version"],
+                created_at=found["created_at"],
+                updated_at=found["updated_at"],
+                custom=found["custom"],
+            )
+            for found in self._records.find(wanted).sort(newest).limit(50)
+        ]
+
+    def close(self) -> None:
+        """Close the client."""
+        self._client.close()
+
+
+def _documents(numbers: range) -> Iterator[dict[str, Any]]:
+    for n in numbers:
+        yield {
+            "tenant": TENANT,
+            "id": UUID(int=n),
+            "version": Int64(1),
+            "created_at": _NOW,
+            "updated_at": _NOW,
+            "custom": {"rank": Int64(n // SHARED)},
+        }

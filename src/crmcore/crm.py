@@ -35,6 +35,7 @@ from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
 from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
+from crmcore.unit.formula_fields import formula_problems
 from crmcore.unit.user_rules import check_profile, check_timezone
 
 __all__ = ["CRM", "installed_areas"]
@@ -322,4 +323,12 @@ def _schema(
     for kind, added in custom.items():
         schema = schema.extended(schema.entity(kind).name, added)
     schema = reduce(lambda s, rule: s.with_rule(*rule), rules.items(), schema)
-    return reduce(lambda s, one: s.with_number(*one), numbering.items(), schema)
+    schema = reduce(lambda s, one: s.with_number(*one), numbering.items(), schema)
+    problems = [
+        problem
+        for entity in schema.entities.values()
+        for problem in formula_problems(schema, entity)
+    ]
+    if problems:
+        raise ValidationError(problems)
+    return schema

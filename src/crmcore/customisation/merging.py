@@ -31,6 +31,7 @@ from crmcore.records import (
 )
 from crmcore.records.record_types import RECORD_TYPE, RecordType, default_type
 from crmcore.records.schema import picklist_of
+from crmcore.unit.formula_fields import formula_problems
 
 __all__ = ["Merged", "merged"]
 
@@ -216,6 +217,7 @@ class _Merging:
         for entity in self.schema.entities.values():
             self._check_space(entity)
             self._check_log(entity)
+            self.problems.extend(formula_problems(self.schema, entity))
             for field in entity.custom_fields:
                 self._check_field(entity, field)
 

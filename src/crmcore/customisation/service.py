@@ -13,6 +13,7 @@ from crmcore.customisation.items import ItemKey, Items
 from crmcore.customisation.picklist_verbs import PicklistVerbs
 from crmcore.customisation.planning import CustomisationPlan, Put, Remove
 from crmcore.customisation.rates import rate_key
+from crmcore.customisation.recalculation import RecalculationVerbs
 from crmcore.errors import ValidationError
 from crmcore.i18n.captions import Caption
 from crmcore.records import Record
@@ -20,7 +21,7 @@ from crmcore.records import Record
 __all__ = ["CustomisationService"]
 
 
-class CustomisationService(FieldVerbs, PicklistVerbs):
+class CustomisationService(FieldVerbs, PicklistVerbs, RecalculationVerbs):
     """Plans and applies changes of a tenant's customisation; administrators only.
 
     A change counts from the next session on: a running one keeps its schema.

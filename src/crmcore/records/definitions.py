@@ -35,7 +35,8 @@ class FieldDef:
     ``sensitive``: personal data.
     ``acyclic``: a reference within its own entity that never leads back to the record.
     ``system``: kept by the library; callers never set it.
-    ``computed``: a value that the library works out; callers never set it either.
+    ``computed``: a value that the library works out, by a ``formula`` for instance
+    (REC-16); callers never set it either.
     ``required_on_add`` and ``required_on_modify`` ask for a value at one of the two
     only; ``required`` means both (REC-03). ``creatable`` and ``updatable`` say when it
     may be given a value, ``sortable`` whether lists may be ordered by it.
@@ -63,6 +64,7 @@ class FieldDef:
     custom: bool = False
     default: Any = None
     computed: bool = False
+    formula: str | None = None
     required_on_add: bool = False
     required_on_modify: bool = False
     creatable: bool = True

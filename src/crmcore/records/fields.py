@@ -89,7 +89,12 @@ def of_type(kind: FieldType, *, default: Any = None, **rules: Any) -> Any:
 
 
 def custom(name: str, kind: FieldType, *, label: str = "", **rules: Any) -> FieldDef:
-    """Make a custom field: one whose values live in ``record.custom`` (REC-09)."""
+    """Make a custom field: one whose values live in ``record.custom`` (REC-09).
+
+    One with a ``formula`` is worked out by the library.
+    """
+    if rules.get("formula") is not None:
+        rules["computed"] = True
     rules.setdefault("searchable", kind.textual)
     rules = {"label": label or words(name), **rules, **kind.implied}
     return FieldDef(name=name, type=kind, custom=True, **rules)

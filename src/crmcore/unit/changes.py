@@ -22,6 +22,7 @@ from crmcore.storage import (
 )
 from crmcore.unit.context import Context
 from crmcore.unit.drafts import Draft
+from crmcore.unit.formula_fields import work_out
 from crmcore.unit.record_settings import RecordSettings
 
 __all__ = ["Changes"]
@@ -54,6 +55,7 @@ class Changes:
 
     def create(self, draft: Draft) -> Record:
         """Plan a new record and return it as it will be stored."""
+        work_out(draft)
         entity, context = draft.entity, self.context
         values = draft.values
         actor = context.actor.id
@@ -84,6 +86,7 @@ class Changes:
         assert old is not None
         if not draft.values and not system:
             return old
+        work_out(draft)
         new = old.evolved(
             **{n: v for n, v in draft.values.items() if not entity.fields[n].custom},
             **system,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from crmcore import F, Lead, Money, ValidationError
-from crmcore.records import ConvertedMoney
+from crmcore import CRM, F, Lead, Money, ValidationError
+from crmcore.records import Conventions, ConvertedMoney
+from crmcore.records.converted_money import converted
 from crmcore.testing import Office
 
 pytestmark = pytest.mark.capability("I18N-03")
@@ -134,3 +135,40 @@ def test_an_amount_that_cannot_be_converted_is_refused(
     assert [("budget", reason)] == problems
     with dated.session() as s:
         assert s.count(Lead) == 0
+
+
+def test_another_default_currency_changes_no_record(
+    dated: Office, store: Any, tenant: str
+) -> None:
+    """Old amounts keep their worth, are never summed with others, and can be redone."""
+    day = date(2026, 5, 1)
+    lead = create(dated, "A", Money(12, "USD"), signed=day)
+    euros = CRM(
+        store, conventions=Conventions(currency="EUR"), clock=dated.clock, ids=dated.ids
+    ).tenant(tenant)
+
+    with euros.session("alice") as s:
+        s.update(s.get(Lead, lead.id), last_name="B")
+        other = s.create(Lead(last_name="C"), budget=Money(12, "USD"), signed=day)
+        old, new = s.get(Lead, lead.id)["budget"], s.get(Lead, other.id)["budget"]
+        with pytest.raises(ValidationError) as refused:
+            s.aggregate(Lead, {"total": F.budget.converted.sum()})
+        again = converted(Money(old.amount, old.currency), s.rates, day)
+        s.update(s.get(Lead, lead.id), budget=again)
+        total = s.aggregate(Lead, {"total": F.budget.converted.sum()})
+
+    assert Money(12, "USD") == Money(old.worth.amount, old.worth.currency)
+    assert Money(Decimal(10), "EUR") == new.worth
+    assert "mixed_currencies" == refused.value.problems[0].reason
+    assert Money(Decimal(20), "EUR") == total[0].values["total"]
+
+
+def test_an_emptied_amount_has_no_worth(dated: Office) -> None:
+    """Amount, rate and worth are emptied together."""
+    lead = create(dated, "A", Money(10, "EUR"))
+
+    with dated.session() as s:
+        s.update(s.get(Lead, lead.id), budget=None)
+        assert s.count(Lead, F.budget.is_null()) == 1
+        assert s.count(Lead, F.budget.converted.is_null()) == 1
+        assert s.get(Lead, lead.id)["budget"] is None

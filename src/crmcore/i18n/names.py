@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from crmcore.i18n.locales import locale_of
 
-__all__ = ["format_name"]
+__all__ = ["format_name", "is_east_asian"]
 
 #: Languages that put the family name first (CLDR).
 _FAMILY_FIRST = frozenset({"hu", "ja", "km", "ko", "vi", "yue", "zh"})
-_EAST_ASIAN = (
-    ("\u1100", "\u11ff"),
-    ("\u3040", "\u30ff"),
-    ("\u3400", "\u9fff"),
-    ("\uac00", "\ud7af"),
-)
+#: Chinese, Japanese and Korean: family name first, no blank in between.
+_EAST_ASIAN = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+
+
+def is_east_asian(text: str) -> bool:
+    """Tell whether a name is written in Chinese, Japanese or Korean script."""
+    return _EAST_ASIAN.fullmatch(text) is not None
 
 
 def format_name(
@@ -29,14 +32,10 @@ def format_name(
     the language of the name, not of the reader. ``sorting`` gives ``Lovelace, Ada``.
     """
     parts = [part.strip() for part in (last, first) if part and part.strip()]
-    if len(parts) == 2 and all(map(_is_east_asian, parts)):
+    if len(parts) == 2 and all(map(is_east_asian, parts)):
         return "".join(parts)
     if sorting:
         return ", ".join(parts)
     if language is not None and locale_of(language).language in _FAMILY_FIRST:
         return " ".join(parts)
     return " ".join(reversed(parts))
-
-
-def _is_east_asian(text: str) -> bool:
-    return all(any(low <= c <= high for low, high in _EAST_ASIAN) for c in text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+
+from crmcore.i18n.names import format_name, is_east_asian
 
 __all__ = ["fold", "full_name", "has_surrogate", "identity_key", "is_east_asian"]
 
@@ -23,20 +24,9 @@ def identity_key(text: str) -> str:
     return " ".join(fold(text).split())
 
 
-#: Chinese, Japanese and Korean: family name first, no blank in between.
-_EAST_ASIAN = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-
-
-def is_east_asian(text: str) -> bool:
-    """Tell whether a name is written in Chinese, Japanese or Korean script."""
-    return _EAST_ASIAN.fullmatch(text) is not None
-
-
 def full_name(last: str | None, first: str | None) -> str:
     """Return a person's name in the order of its script: 王小明, Ada Lovelace."""
-    if last and first and is_east_asian(last) and is_east_asian(first):
-        return f"{last}{first}"
-    return " ".join(part for part in (first, last) if part)
+    return format_name(last, first)
 
 
 def has_surrogate(text: str) -> bool:

@@ -29,7 +29,6 @@ from crmcore.criteria.ordering import Sort
 from crmcore.criteria.periods import PERIODS, Period
 from crmcore.errors import ValidationError
 from crmcore.records import (
-    AnyReference,
     Column,
     Conventions,
     EntityDef,
@@ -264,6 +263,8 @@ class Binder:
         if value is None or (subject.part is None and not subject.field.type.ordered):
             raise Refused("operator_not_allowed", operator=operator)
         main, *others = self._stored_parts(subject, value, exact=False)
+        if subject.part is None and main[0].column.part:
+            raise Refused("wrong_type")
         test = Test(main[0], _RANGES[operator], main[1])
         if not others:
             return test
@@ -288,7 +289,7 @@ class Binder:
         if any(item is None for item in values):
             parts.append(self._null(subject, operator, True))
         filled = [self._stored_parts(subject, v) for v in values if v is not None]
-        if filled and all(len(pairs) == 1 for pairs in filled):
+        if len({column for pairs in filled for column, _ in pairs}) == 1:
             stored = tuple(dict.fromkeys(pairs[0][1] for pairs in filled))
             parts.append(Test(filled[0][0][0], Operator.IN, stored))
         else:
@@ -391,8 +392,8 @@ class Binder:
         if isinstance(kind, MoneyAmount):
             # What an amount is worth elsewhere does not tell it from another.
             pairs = pairs[:2]
-        if isinstance(kind, (MoneyAmount, AnyReference)) or len(pairs) == 1:
-            return pairs
+        if kind.comparable or len(pairs) == 1:
+            return [(column, stored) for column, stored in pairs if stored is not None]
         raise Refused("wrong_type")
 
 

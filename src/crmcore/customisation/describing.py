@@ -17,7 +17,9 @@ from crmcore.records import (
     FieldDef,
     Layout,
     ListOf,
+    OpenChoice,
     Option,
+    OrNotApplicable,
     Picklist,
     RecordType,
     Reference,
@@ -266,13 +268,15 @@ def json_schema(
 def _json_type(field: FieldDef) -> dict[str, Any]:
     kind = field.type
     picklist = picklist_of(field)
-    if picklist is not None:
+    if picklist is not None and not isinstance(kind, OpenChoice):
         choice = {"enum": [o.key for o in picklist.options if o.active]}
         return {"type": "array", "items": choice} if kind.plural else choice
     if kind.kind in _SPECIAL:
         return dict(_SPECIAL[kind.kind])
     if isinstance(kind, ListOf):
         return {"type": "array", "maxItems": kind.maximum}
+    if isinstance(kind, OrNotApplicable):
+        return {"anyOf": [_json_type(attrs.evolve(field, type=kind.item)), _SAID]}
     data = dict(_JSON_TYPES[kind.storage])
     maximum = getattr(kind, "maximum", None)
     if data.get("type") == "string" and isinstance(maximum, int):
@@ -284,6 +288,20 @@ def _json_type(field: FieldDef) -> dict[str, Any]:
 
 
 _DECIMAL = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}
+_FILE = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("key", "name", "media_type")},
+        "size": {"type": "integer", "minimum": 0},
+    },
+    "required": ["key", "name", "media_type", "size"],
+}
+#: How JSON says that there can be no value.
+_SAID = {
+    "type": "object",
+    "properties": {"not_applicable": {"const": True}},
+    "required": ["not_applicable"],
+}
 #: Types whose JSON form is not that of their storage.
 _SPECIAL: Mapping[str, Mapping[str, Any]] = {
     "decimal": _DECIMAL,
@@ -302,6 +320,14 @@ _SPECIAL: Mapping[str, Mapping[str, Any]] = {
         },
         "required": ["amount", "currency"],
     },
+    "geolocation": {
+        "type": "object",
+        "properties": {"latitude": _DECIMAL, "longitude": _DECIMAL},
+        "required": ["latitude", "longitude"],
+    },
+    "file": _FILE,
+    "image": _FILE,
+    "audio": _FILE,
     "email": {"type": "string", "format": "email"},
     "url": {"type": "string", "format": "uri"},
     "address": {"type": "object"},

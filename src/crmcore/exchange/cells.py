@@ -30,6 +30,7 @@ from crmcore.records import (
     Integer,
     ListOf,
     MoneyAmount,
+    OpenChoice,
     Percent,
     Picklist,
     Reference,
@@ -110,6 +111,9 @@ def _reader_for(
         return lambda text: tuple(
             item(part.strip()) for part in _BETWEEN_ITEMS.split(text) if part.strip()
         )
+    if isinstance(kind, OpenChoice):
+        listed = labels_of(kind.picklist)
+        return lambda text: listed.get(_plain(text), text)
     if isinstance(kind, Choice):
         return _Choices(labels_of(kind.picklist))
     if isinstance(kind, MoneyAmount):

@@ -7,6 +7,11 @@ Neighbours: ``criteria`` asks questions about records, ``storage`` keeps them.
 """
 
 from crmcore.records import fields
+from crmcore.records.applicability import (
+    NOT_APPLICABLE,
+    NotApplicable,
+    OrNotApplicable,
+)
 from crmcore.records.composites import (
     AddressBlock,
     AnyReference,
@@ -54,6 +59,7 @@ from crmcore.records.validation_rules import ValidationRule
 from crmcore.records.values import Address, ContactPoint, Money, Ref
 
 __all__ = [
+    "NOT_APPLICABLE",
     "UNSAVED",
     "Address",
     "AddressBlock",
@@ -94,9 +100,11 @@ __all__ = [
     "MasterDetail",
     "Money",
     "MoneyAmount",
+    "NotApplicable",
     "NumberFormat",
     "OpenChoice",
     "Option",
+    "OrNotApplicable",
     "Percent",
     "Phone",
     "Picklist",

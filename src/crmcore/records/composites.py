@@ -56,6 +56,7 @@ class MoneyAmount(FieldType):
     """Money: an exact amount and its currency; sums never mix currencies."""
 
     kind: ClassVar[str] = "money"
+    comparable: ClassVar[bool] = True
     storage: ClassVar[Storage] = Storage.INTEGER
     additive: ClassVar[bool] = True
     minimum: Decimal | None = None
@@ -201,6 +202,7 @@ class AnyReference(FieldType):
     """A reference to a record of any of several entities (activities, notes)."""
 
     kind: ClassVar[str] = "any_reference"
+    comparable: ClassVar[bool] = True
     storage: ClassVar[Storage] = Storage.UUID
     ordered: ClassVar[bool] = False
     entities: tuple[str, ...] = ()

@@ -39,6 +39,7 @@ class File(FieldType):
     """A file of any media type, of at most ``maximum`` bytes (REC-10)."""
 
     kind: ClassVar[str] = "file"
+    comparable: ClassVar[bool] = True
     ordered: ClassVar[bool] = False
     #: What the media type has to begin with.
     family: ClassVar[str] = ""

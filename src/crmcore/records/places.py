@@ -38,6 +38,7 @@ class Geolocation(FieldType):
     """A position; its parts are filtered as ``F.office.latitude``."""
 
     kind: ClassVar[str] = "geolocation"
+    comparable: ClassVar[bool] = True
     storage: ClassVar[Storage] = Storage.INTEGER
     ordered: ClassVar[bool] = False
 

@@ -5,12 +5,12 @@ A new type is one class and one :func:`register`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import attrs
 
+from crmcore.records.applicability import OrNotApplicable
 from crmcore.records.composites import (
     AddressBlock,
     AnyReference,
@@ -24,9 +24,19 @@ from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.converted_money import ConvertedMoneyAmount
 from crmcore.records.media import AudioFile, File, ImageFile
 from crmcore.records.numbering import AutoNumber, format_from_data
-from crmcore.records.picklists import Picklist
 from crmcore.records.places import Geolocation
+from crmcore.records.type_settings import (
+    CRITERIA,
+    NAME,
+    NAMES,
+    NUMBER,
+    PICKLIST,
+    Picklists,
+    Setting,
+    whole,
+)
 from crmcore.records.types import (
+    INT64_MAX,
     Boolean,
     Choice,
     DateOnly,
@@ -42,18 +52,7 @@ from crmcore.records.types import (
     Text,
 )
 
-__all__ = ["KINDS", "Setting", "TypeKind", "register", "type_from_data", "type_to_data"]
-
-Picklists = Mapping[str, Picklist]
-
-
-@attrs.frozen(kw_only=True)
-class Setting:
-    """One setting of a type: how it is read from plain data and written as such."""
-
-    read: Callable[[Any, Picklists], Any]
-    write: Callable[[Any], Any] = lambda value: value
-    required: bool = False
+__all__ = ["KINDS", "TypeKind", "register", "type_from_data", "type_to_data"]
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +70,7 @@ class TypeKind:
         values = {}
         for name, setting in self.settings.items():
             if name in options:
-                values[name] = setting.read(options[name], picklists)
+                values[name] = _read(name, setting, options[name], picklists)
             elif setting.required:
                 raise Refused("setting_missing", key=name)
         _check_bounds(values)
@@ -88,65 +87,31 @@ class TypeKind:
         return data
 
 
+def _read(name: str, setting: Setting, value: Any, picklists: Picklists) -> Any:
+    try:
+        return setting.read(value, picklists)
+    except Refused as refused:
+        details = {"setting": name, **refused.details}
+        raise Refused(refused.reason, **details) from None
+
+
 def _check_bounds(values: Mapping[str, Any]) -> None:
     low, high = values.get("minimum"), values.get("maximum")
     if low is not None and high is not None and low > high:
         raise Refused("bounds_crossed", minimum=str(low), maximum=str(high))
 
 
-# -- settings --------------------------------------------------------------------------
-
-
-def _whole(low: int, high: int) -> Setting:
-    def read(value: Any, _: Picklists) -> int:
-        if type(value) is not int:
-            raise Refused("not_integer")
-        if not low <= value <= high:
-            raise Refused("out_of_range", minimum=low, maximum=high)
-        return value
-
-    return Setting(read=read)
-
-
-def _read_exact(value: Any, _: Picklists) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise Refused("not_number")
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise Refused("not_number") from None
-    if not number.is_finite():
-        raise Refused("not_number")
-    return number
-
-
-def _read_name(value: Any, _: Picklists) -> str:
-    if not isinstance(value, str) or not value.isidentifier() or len(value) > 60:
-        raise Refused("bad_name", value=str(value)[:60])
-    return value
-
-
-def _read_names(value: Any, picklists: Picklists) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise Refused("not_list")
-    return tuple(_read_name(item, picklists) for item in value)
-
-
-def _read_picklist(value: Any, picklists: Picklists) -> Picklist:
-    found = picklists.get(value) if isinstance(value, str) else None
-    if found is None:
-        raise Refused("unknown_picklist", value=str(value)[:60])
-    return found
+# -- types within types ----------------------------------------------------------------
 
 
 def _read_item(value: Any, picklists: Picklists) -> FieldType:
     if not isinstance(value, Mapping) or not {"type"} <= value.keys() <= _ITEM:
         raise Refused("bad_item")
-    options = value.get("options", {})
-    if not isinstance(options, Mapping):
+    kind, options = value["type"], value.get("options", {})
+    if not isinstance(kind, str) or not isinstance(options, Mapping):
         raise Refused("bad_item")
-    item = type_from_data(value["type"], options, picklists)
-    if len(item.parts) != 1 or item.plural:
+    item = type_from_data(kind, options, picklists)
+    if len(item.parts) != 1 or item.plural or isinstance(item, AutoNumber):
         raise Refused("bad_item")
     return item
 
@@ -159,23 +124,7 @@ def _write_item(item: FieldType) -> dict[str, Any]:
     return {"type": kind, **({"options": options} if options else {})}
 
 
-def _write_exact(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
-
-
-_NUMBER = Setting(read=_read_exact, write=_write_exact)
-_INT64 = _whole(-(2**63) + 1, 2**63 - 1)
-_PICKLIST = Setting(
-    read=_read_picklist, write=lambda picklist: picklist.name, required=True
-)
-_ENTITY = Setting(read=_read_name, required=True)
-_CRITERIA = Setting(read=lambda value, _: _plain_criteria(value))
-
-
-def _plain_criteria(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise Refused("malformed")
-    return value
+_ITEM_TYPE = Setting(read=_read_item, write=_write_item, required=True)
 
 
 class _OfChoices(TypeKind):
@@ -183,9 +132,8 @@ class _OfChoices(TypeKind):
 
     def make(self, options: Mapping[str, Any], picklists: Picklists) -> FieldType:
         """Return the type for the picklist that the options name."""
-        if set(options) != {"picklist"}:
-            raise Refused("setting_missing", key="picklist")
-        return Choices.of(_read_picklist(options["picklist"], picklists))
+        one = TypeKind(cls=Choice, settings={"picklist": PICKLIST})
+        return Choices(item=cast(Choice, one.make(options, picklists)))
 
     def data_of(self, kind: FieldType) -> dict[str, Any]:
         """Return the name of the picklist."""
@@ -211,6 +159,9 @@ class _Numbered(TypeKind):
 
 # -- the registry ----------------------------------------------------------------------
 
+_INT64 = whole(-INT64_MAX, INT64_MAX)
+_BYTES = whole(1, 10**12)
+
 #: All field types by the name under which definitions know them (REC-10).
 KINDS: dict[str, TypeKind] = {}
 
@@ -221,18 +172,18 @@ def register(kind: TypeKind) -> None:
 
 
 for _kind in (
-    TypeKind(cls=Text, settings={"maximum": _whole(1, 2_000)}),
-    TypeKind(cls=LongText, settings={"maximum": _whole(1, 1_000_000)}),
+    TypeKind(cls=Text, settings={"maximum": whole(1, 2_000)}),
+    TypeKind(cls=LongText, settings={"maximum": whole(1, 1_000_000)}),
     TypeKind(cls=Integer, settings={"minimum": _INT64, "maximum": _INT64}),
     TypeKind(
         cls=DecimalNumber,
-        settings={"digits": _whole(0, 9), "minimum": _NUMBER, "maximum": _NUMBER},
+        settings={"digits": whole(0, 9), "minimum": NUMBER, "maximum": NUMBER},
     ),
-    TypeKind(cls=Percent, settings={"minimum": _NUMBER, "maximum": _NUMBER}),
-    TypeKind(cls=MoneyAmount, settings={"minimum": _NUMBER}),
+    TypeKind(cls=Percent, settings={"minimum": NUMBER, "maximum": NUMBER}),
+    TypeKind(cls=MoneyAmount, settings={"minimum": NUMBER}),
     TypeKind(
         cls=ConvertedMoneyAmount,
-        settings={"minimum": _NUMBER, "rate_date": Setting(read=_read_name)},
+        settings={"minimum": NUMBER, "rate_date": attrs.evolve(NAME, required=False)},
     ),
     TypeKind(cls=Boolean),
     TypeKind(cls=DateOnly),
@@ -243,21 +194,25 @@ for _kind in (
     TypeKind(cls=WebAddress),
     TypeKind(cls=AddressBlock),
     TypeKind(cls=Geolocation),
-    TypeKind(cls=File, settings={"maximum": _whole(1, 10**12)}),
-    TypeKind(cls=ImageFile, settings={"maximum": _whole(1, 10**12)}),
-    TypeKind(cls=AudioFile, settings={"maximum": _whole(1, 10**12)}),
-    TypeKind(cls=Choice, settings={"picklist": _PICKLIST}),
-    TypeKind(cls=OpenChoice, settings={"picklist": _PICKLIST}),
+    TypeKind(cls=File, settings={"maximum": _BYTES}),
+    TypeKind(cls=ImageFile, settings={"maximum": _BYTES}),
+    TypeKind(cls=AudioFile, settings={"maximum": _BYTES}),
+    TypeKind(cls=Choice, settings={"picklist": PICKLIST}),
+    TypeKind(
+        cls=OpenChoice,
+        settings={"picklist": PICKLIST, "maximum": whole(1, 255)},
+    ),
     _OfChoices(cls=Choices),
     _Numbered(cls=AutoNumber),
-    TypeKind(cls=Reference, settings={"entity": _ENTITY, "filter": _CRITERIA}),
-    TypeKind(cls=MasterDetail, settings={"entity": _ENTITY, "filter": _CRITERIA}),
-    TypeKind(cls=AnyReference, settings={"entities": Setting(read=_read_names)}),
+    TypeKind(cls=Reference, settings={"entity": NAME, "filter": CRITERIA}),
+    TypeKind(cls=MasterDetail, settings={"entity": NAME, "filter": CRITERIA}),
+    TypeKind(cls=AnyReference, settings={"entities": NAMES}),
+    TypeKind(cls=OrNotApplicable, settings={"item": _ITEM_TYPE}),
     TypeKind(
         cls=ListOf,
         settings={
-            "item": Setting(read=_read_item, write=_write_item, required=True),
-            "maximum": _whole(1, 1_000),
+            "item": _ITEM_TYPE,
+            "maximum": whole(1, 1_000),
         },
     ),
 ):

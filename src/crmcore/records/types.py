@@ -81,6 +81,8 @@ class FieldType:
     textual: ClassVar[bool] = False
     #: May be summed and averaged.
     additive: ClassVar[bool] = False
+    #: Has several parts and may all the same be compared with ``==`` as a whole.
+    comparable: ClassVar[bool] = False
     #: Holds several items, so that ``any_of`` makes sense.
     plural: ClassVar[bool] = False
     #: A unique value stays taken when its record is deleted or removed for good.
@@ -216,7 +218,7 @@ class DecimalNumber(FieldType):
 
     def coerce(self, value: Any, conventions: Conventions) -> Decimal:
         """Return the exact number; it is never rounded silently."""
-        number = _exact(value)
+        number = exact_number(value)
         scaled = number.scaleb(self.digits, _WIDE)
         if scaled != scaled.to_integral_value(context=_WIDE):
             raise Refused("too_many_digits", digits=self.digits)
@@ -242,7 +244,8 @@ class DecimalNumber(FieldType):
         return format(value, "f")
 
 
-def _exact(value: Any) -> Decimal:
+def exact_number(value: Any) -> Decimal:
+    """Return a number as it is written; raises Refused for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise Refused("not_number")
     try:

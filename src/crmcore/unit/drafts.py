@@ -91,7 +91,8 @@ def _refuse_inactive(
     else:
         picklist, chosen, kept = kind.picklist, (result,), (old,)
     for key in chosen:
-        if not picklist.by_key[key].active and key not in kept:
+        option = picklist.by_key.get(key)
+        if option is not None and not option.active and key not in kept:
             draft.refuse(field.name, "inactive_option", value=key)
 
 

@@ -7,15 +7,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crmcore import Lead
 from crmcore.records import (
+    NOT_APPLICABLE,
     Address,
     AddressBlock,
     AnyReference,
+    AudioFile,
     Boolean,
     Choice,
     Choices,
@@ -27,17 +30,24 @@ from crmcore.records import (
     DecimalNumber,
     Email,
     FieldType,
+    File,
+    FileReference,
     FormerNames,
+    Geolocation,
+    ImageFile,
     Integer,
     Link,
     ListOf,
     LongText,
     Money,
     MoneyAmount,
+    OpenChoice,
     Option,
+    OrNotApplicable,
     Percent,
     Phone,
     Picklist,
+    Position,
     Ref,
     Reference,
     Refused,
@@ -52,6 +62,7 @@ from crmcore.testing.strategies import texts
 CONVENTIONS = Conventions(region="DE", currency="EUR")
 COLOURS = Picklist("colour", (Option("red", "Red"), Option("old", "Old", active=False)))
 ID = UUID(int=5)
+FILE = FileReference("f/1", "photo.png", "image/png", 1_000)
 
 ACCEPTED: list[tuple[FieldType, Any, Any]] = [
     (Text(), "  Ada  ", "Ada"),
@@ -100,6 +111,17 @@ ACCEPTED: list[tuple[FieldType, Any, Any]] = [
     (Link(), f"lead:{ID}", Ref("lead", ID)),
     (AddressBlock(), {"city": " Berlin "}, Address(city="Berlin")),
     (AddressBlock(), {"city": " "}, None),
+    (OpenChoice(picklist=COLOURS), " red ", "red"),
+    (OpenChoice(picklist=COLOURS), "third of five", "third of five"),
+    (OpenChoice(picklist=COLOURS), " ", None),
+    (OrNotApplicable(item=Integer()), 5, 5),
+    (OrNotApplicable(item=Integer()), NOT_APPLICABLE, NOT_APPLICABLE),
+    (OrNotApplicable(item=Integer()), {"not_applicable": True}, NOT_APPLICABLE),
+    (OrNotApplicable(item=Text()), " ", None),
+    (Geolocation(), ("52.5", 13.25), Position("52.500000", "13.250000")),
+    (Geolocation(), {"latitude": 90, "longitude": "-180"}, Position(90, -180)),
+    (File(), FILE, FILE),
+    (ImageFile(), {**attrs.asdict(FILE), "media_type": " IMAGE/png "}, FILE),
     (AddressBlock(), Address(), None),
     (
         ContactPoints(item=Phone()),
@@ -142,6 +164,30 @@ REFUSED: list[tuple[FieldType, Any, str]] = [
     (MoneyAmount(), True, "not_money"),
     (MoneyAmount(minimum=Decimal(0)), -1, "too_small"),
     (MoneyAmount(), "0.00001", "too_many_digits"),
+    (OpenChoice(picklist=COLOURS, maximum=3), "abcd", "too_long"),
+    (OpenChoice(picklist=COLOURS), 5, "not_text"),
+    (OrNotApplicable(item=Integer()), "5", "not_integer"),
+    (OrNotApplicable(item=Integer()), "not applicable", "not_integer"),
+    (OrNotApplicable(item=Integer()), {"not_applicable": False}, "not_integer"),
+    (OrNotApplicable(item=Integer(minimum=0)), -1, "too_small"),
+    (Geolocation(), (90.000001, 0), "out_of_range"),
+    (Geolocation(), (0, "-180.1"), "out_of_range"),
+    (Geolocation(), ("0.0000001", 0), "too_many_digits"),
+    (Geolocation(), {"latitude": 1}, "not_position"),
+    (Geolocation(), "52.5, 13.25", "not_position"),
+    (Geolocation(), (1, 2, 3), "not_position"),
+    (File(), "photo.png", "not_file"),
+    (File(), attrs.evolve(FILE, name="../secret.png"), "not_file"),
+    (File(), attrs.evolve(FILE, name="a\\b.png"), "not_file"),
+    (File(), attrs.evolve(FILE, name=".."), "not_file"),
+    (File(), attrs.evolve(FILE, key=" "), "not_file"),
+    (File(), attrs.evolve(FILE, size=-1), "not_file"),
+    (File(), attrs.evolve(FILE, size=True), "not_file"),
+    (File(), attrs.evolve(FILE, media_type="png"), "not_file"),
+    (File(), {**attrs.asdict(FILE), "name": 5}, "not_text"),
+    (File(maximum=10), FILE, "file_too_large"),
+    (AudioFile(), FILE, "wrong_media_type"),
+    (ImageFile(), attrs.evolve(FILE, media_type="text/html"), "wrong_media_type"),
     (Boolean(), 1, "not_boolean"),
     (Boolean(), "true", "not_boolean"),
     (DateOnly(), "2026-02-30", "not_date"),

@@ -75,12 +75,14 @@ CASES = [
         _file("application/pdf", "b.pdf"),
         ordered=False,
     ),
-    Case(
-        "image", _file("image/png", "a"), _file("image/webp", "b"), ordered=False
-    ),
+    Case("image", _file("image/png", "a"), _file("image/webp", "b"), ordered=False),
     Case("audio", _file("audio/ogg", "a"), _file("audio/mp4", "b"), ordered=False),
     Case(
-        "address", Address(city="深圳"), Address(city="Köln"), ordered=False, equal=False
+        "address",
+        Address(city="深圳"),
+        Address(city="Köln"),
+        ordered=False,
+        equal=False,
     ),
     Case(
         "multi_picklist",

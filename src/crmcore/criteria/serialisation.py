@@ -14,6 +14,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import attrs
+
 from crmcore.criteria.binding import MAXIMUM_DEPTH
 from crmcore.criteria.expressions import (
     OPERATORS,
@@ -26,7 +28,16 @@ from crmcore.criteria.expressions import (
 )
 from crmcore.criteria.periods import Period
 from crmcore.errors import ValidationError
-from crmcore.records import ContactPoint, Money, Record, Ref
+from crmcore.records import (
+    NOT_APPLICABLE,
+    ContactPoint,
+    FileReference,
+    Geolocation,
+    Money,
+    Position,
+    Record,
+    Ref,
+)
 
 __all__ = ["from_json", "to_json"]
 
@@ -72,6 +83,12 @@ def _value_to_json(value: Any) -> Any:
         return {"entity": value.entity, "id": str(value.id)}
     if isinstance(value, ContactPoint):
         return {"value": value.value, "kind": value.kind}
+    if isinstance(value, Position):
+        return Geolocation().to_json(value)
+    if isinstance(value, FileReference):
+        return attrs.asdict(value)
+    if value is NOT_APPLICABLE:
+        return {"not_applicable": True}
     if isinstance(value, Record):
         return str(value.id)
     if isinstance(value, Decimal):

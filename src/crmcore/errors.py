@@ -203,7 +203,7 @@ class Problem:
     def message(self, locale: str = "en") -> str:
         """Return the problem in words, in the language of ``locale``."""
         text = translate(REASONS[self.reason], locale, **self.details)
-        return f"{self.field}: {text}"
+        return f"{self.field}: {text}" if self.field else text
 
 
 class CRMError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
@@ -41,6 +41,23 @@ class FormatSettings:
         if value is not None and value not in dates.DATE_PATTERNS:
             shown = str(value)[:60]
             raise ValidationError.of("date_pattern", "not_an_option", value=shown)
+
+    @classmethod
+    def of(
+        cls, language: str | None, timezone: str | None, **choices: Any
+    ) -> FormatSettings:
+        """Return the settings of a user's language and time zone, as texts.
+
+        None stands for English and UTC. Raises ValidationError for an unknown zone.
+        """
+        try:
+            zone = ZoneInfo(timezone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            shown = str(timezone)[:60]
+            raise ValidationError.of(
+                "timezone", "unknown_timezone", value=shown
+            ) from None
+        return cls(language=language or "en", timezone=zone, **choices)
 
     @property
     def week_start(self) -> int:

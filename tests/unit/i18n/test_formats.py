@@ -253,6 +253,31 @@ def test_settings_that_mean_nothing_are_refused(setting, value, reason):
     )
 
 
+def test_settings_are_made_of_what_a_user_record_holds():
+    """Language and zone are texts there, and may be missing."""
+    chosen = FormatSettings.of("zh_TW", "Asia/Taipei", clock_24=True)
+
+    assert ("zh_TW", "Asia/Taipei") == (chosen.language, chosen.timezone.key)
+    assert FormatSettings() == FormatSettings.of(None, None)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "../etc/passwd", "\x00", "a" * 300])
+def test_an_unknown_time_zone_is_refused(zone):
+    """The problem names the setting."""
+    with pytest.raises(ValidationError) as caught:
+        FormatSettings.of("en", zone)
+
+    assert "unknown_timezone" == caught.value.problems[0].reason
+
+
+def test_a_refusal_without_a_field_is_a_sentence():
+    """Where no field is named the message is the reason alone."""
+    with pytest.raises(ValidationError) as caught:
+        formats.parse_number("x", "en")
+
+    assert "must be a number written like -1,234.5" == str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("last", "first", "options", "name"),
     [

@@ -21,7 +21,11 @@ TENANT, DATABASE = "default", "benchmark_schema"
 #: Records share a rank two hundred at a time.
 SHARED = 200
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_COLUMNS = "id, version, created_at, updated_at, custom"
+_NAMES = (
+    *("id", "version", "owner_id", "created_at", "created_by", "updated_at"),
+    *("updated_by", "deleted_at", "deleted_by", "custom"),
+)
+_COLUMNS = ", ".join(_NAMES)
 
 
 class SQLiteFilter:
@@ -58,11 +62,27 @@ class SQLiteFilter:
             self._kind(
                 id=UUID(bytes=identity),
                 version=version,
+                owner_id=None if owner is None else UUID(bytes=owner),
                 created_at=datetime.fromisoformat(created),
+                created_by=None if creator is None else UUID(bytes=creator),
                 updated_at=datetime.fromisoformat(updated),
+                updated_by=None if updater is None else UUID(bytes=updater),
+                deleted_at=None if deleted is None else datetime.fromisoformat(deleted),
+                deleted_by=None if deleter is None else UUID(bytes=deleter),
                 custom=json.loads(custom),
             )
-            for identity, version, created, updated, custom in found
+            for (
+                identity,
+                version,
+                owner,
+                created,
+                creator,
+                updated,
+                updater,
+                deleted,
+                deleter,
+                custom,
+            ) in found
         ]
 
     def close(self) -> None:
@@ -101,16 +121,7 @@ class PostgreSQLFilter:
             " ORDER BY created_at DESC, id DESC LIMIT 50",
             (TENANT, rank),
         )
-        return [
-            self._kind(
-                id=identity,
-                version=version,
-                created_at=created,
-                updated_at=updated,
-                custom=custom,
-            )
-            for identity, version, created, updated, custom in found
-        ]
+        return [self._kind(**dict(zip(_NAMES, row, strict=True))) for row in found]
 
     def close(self) -> None:
         """Close the connection."""
@@ -140,13 +151,7 @@ class MongoDBFilter:
         wanted = {"tenant": TENANT, "custom.rank": rank, "deleted_at": None}
         newest = [("created_at", -1), ("id", -1)]
         return [
-            self._kind(
-                id=found["id"],
-                version=found["version"],
-                created_at=found["created_at"],
-                updated_at=found["updated_at"],
-                custom=found["custom"],
-            )
+            self._kind(**{name: found.get(name) for name in _NAMES})
             for found in self._records.find(wanted).sort(newest).limit(50)
         ]
 

@@ -144,7 +144,7 @@ class SchemaBenchmark:
             def ours(rank: int) -> Any:
                 return session.find(Ranked, F.rank == rank, limit=50).items
 
-            assert {r.id for r in ours(7)} == {r.id for r in by_hand(7)}
+            assert list(ours(7)) == by_hand(7), "the records differ"
             assert ours(7), "nothing was compared"
             times = in_turns(
                 ours,
@@ -224,7 +224,8 @@ def run(stores: list[str], rows: int, *, quick: bool, report: Report) -> None:
             benchmark.page()
             benchmark.describe()
             by_hand.fill(rows)
-            crm.close()  # later connections know how the rows are spread
+            if name != "mongodb":
+                crm.close()  # later connections know how the rows are spread
             gc.collect()
             gc.freeze()
             benchmark.filter(rows, by_hand.ask)

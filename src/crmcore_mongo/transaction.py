@@ -22,6 +22,7 @@ from crmcore.storage import (
     Insertion,
     MatchHit,
     Operation,
+    QueryPlan,
     Update,
 )
 from crmcore_mongo import aggregation, journal, matching, operations
@@ -35,6 +36,7 @@ from crmcore_mongo.conditions import (
 )
 from crmcore_mongo.documents import documents_of
 from crmcore_mongo.errors import translating
+from crmcore_mongo.plans import explained
 from crmcore_mongo.values import FOLDED, HOPS, ID, MATCH_KEYS, REFERENCES, TENANT
 from crmcore_mongo.work import Work
 
@@ -107,6 +109,10 @@ class MongoTransaction:
         with translating():
             found = self._selected(query, query.limit)
             return [record(entity, document) for document in found]
+
+    def explain(self, query: Query) -> QueryPlan:
+        with translating():
+            return explained(self._work, query)
 
     def stream(self, query: Query, chunk: int = 1_000) -> Iterator[list[Record]]:
         if query.limit == 0:

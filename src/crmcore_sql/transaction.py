@@ -22,6 +22,7 @@ from crmcore.storage import (
     Insertion,
     MatchHit,
     Operation,
+    QueryPlan,
     Update,
 )
 from crmcore_sql import keyset
@@ -35,6 +36,7 @@ from crmcore_sql.mapping import (
     folded_text,
     read_custom,
 )
+from crmcore_sql.plans import EXPLAIN, read_plan
 from crmcore_sql.queries import Queries
 from crmcore_sql.statements import Slots, Statement
 
@@ -120,6 +122,17 @@ class SQLTransaction:
             )
             found += self._records(query.entity, rows)
         return found
+
+    def explain(self, query: Query) -> QueryPlan:
+        segment = keyset.segments(query)[0]
+        statement, arguments = self._queries.select(
+            self._tenant, query, segment, query.limit
+        )
+        server = self._dialect.name
+        asked = attrs.evolve(
+            statement, text=EXPLAIN[server] + statement.text, one_shot=True
+        )
+        return read_plan(server, query, self._link.fetch(asked, arguments))
 
     def stream(self, query: Query, chunk: int = 1_000) -> Iterator[list[Record]]:
         # By boundaries, not by a server-side cursor: between two chunks the caller may

@@ -147,6 +147,25 @@ def test_filters_and_orders_use_the_index(filled: SQLStore, name: str) -> None:
     kind = {"rank": "integer", "folded": "folded"}.get(index)
     wanted = f"ix_crm_leads_custom_{field}_{kind or 'text'}"
     assert wanted in plan(filled, "t", asked)
+    with filled.transaction("t", SCHEMA) as unit:
+        told = unit.explain(asked)
+    assert told.uses_index
+    assert any(name.startswith(wanted) for name in told.indexes)
+
+
+@pytest.mark.capability("REC-09")
+@pytest.mark.parametrize(
+    "criteria", [F.last_name == "Wang", F.code.contains("0077"), F.plain == 5]
+)
+def test_a_filter_without_an_index_scans(filled: SQLStore, criteria: Criteria) -> None:
+    """It is told when a list has to look at all records of the tenant."""
+    plain = fields.custom("plain", Integer())
+    asked = query(with_fields(RANK, CODE, plain), criteria, limit=50)
+    with filled.transaction("t", SCHEMA) as unit:
+        told = unit.explain(asked)
+    assert told.scans
+    assert not told.uses_index
+    assert told.text
 
 
 @pytest.mark.capability("REC-09")

@@ -131,6 +131,11 @@ class Query:
     after: tuple[Any, ...] | None = None
     lock: bool = False
 
+    @property
+    def filters(self) -> bool:
+        """Tell whether the list leaves any record out."""
+        return not _is_always(self.where)
+
 
 @attrs.frozen(eq=False)
 class BoundGroup:
@@ -164,3 +169,9 @@ class AggregateQuery:
     where: Bound
     groups: tuple[BoundGroup, ...]
     measures: tuple[BoundMeasure, ...]
+
+
+def _is_always(where: Bound) -> bool:
+    if isinstance(where, BoundAnd):
+        return all(_is_always(part) for part in where.parts)
+    return isinstance(where, BoundConstant) and where.value

@@ -21,6 +21,7 @@ from crmcore.storage.protocols import (
     Capabilities,
     HealthReport,
     MissingIndex,
+    QueryPlan,
     Store,
     Transaction,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "MemoryStore",
     "MissingIndex",
     "Operation",
+    "QueryPlan",
     "Store",
     "Transaction",
     "Update",

@@ -35,7 +35,12 @@ from crmcore.storage.changes import (
     Update,
 )
 from crmcore.storage.grouping import aggregate
-from crmcore.storage.protocols import Capabilities, HealthReport, MissingIndex
+from crmcore.storage.protocols import (
+    Capabilities,
+    HealthReport,
+    MissingIndex,
+    QueryPlan,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -204,6 +209,9 @@ class MemoryTransaction:
         if query.after is not None:
             found = filter(values_after(query.order, query.after, self._follow), found)
         return sorted(found, key=sort_key(query.order, self._follow))[: query.limit]
+
+    def explain(self, query: Query) -> QueryPlan:
+        return QueryPlan((), scans=True, text="every record is looked at")
 
     def stream(self, query: Query, chunk: int = 1_000) -> Iterator[list[Record]]:
         found = self.select(query)

@@ -27,7 +27,14 @@ from crmcore.storage.changes import (
     Update,
 )
 
-__all__ = ["Capabilities", "HealthReport", "MissingIndex", "Store", "Transaction"]
+__all__ = [
+    "Capabilities",
+    "HealthReport",
+    "MissingIndex",
+    "QueryPlan",
+    "Store",
+    "Transaction",
+]
 
 T = TypeVar("T")
 
@@ -66,6 +73,24 @@ class MissingIndex:
     name: str
     field: str
     reason: str = ""
+
+
+@attrs.frozen
+class QueryPlan:
+    """How a store answers a list now: with its present records and statistics.
+
+    ``scans``: all records of the tenant are read, or as many until enough match.
+    ``text`` is what the server says.
+    """
+
+    indexes: tuple[str, ...]
+    scans: bool
+    text: str
+
+    @property
+    def uses_index(self) -> bool:
+        """Tell whether an index leads to the records."""
+        return bool(self.indexes) and not self.scans
 
 
 class Store(Protocol):
@@ -179,6 +204,10 @@ class Transaction(Protocol):
 
         - Filter, order, boundary and limit are all done by the server.
         """
+        ...
+
+    def explain(self, query: Query) -> QueryPlan:
+        """Return how ``select`` would answer; nothing is read."""
         ...
 
     def stream(self, query: Query, chunk: int = 1_000) -> Iterator[list[Record]]:

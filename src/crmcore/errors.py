@@ -114,6 +114,8 @@ REASONS: dict[str, str] = {
     "type_in_use": "cannot change while records hold values",
     "too_long_to_index": "cannot be indexed: at most {maximum} characters can be",
     "unknown_language": "{value} is not a language",
+    "no_relation": "no field of {entity} refers to {target}",
+    "several_relations": "several fields of {entity} refer to {target}: name one",
     "no_space": "may have at most {maximum} fields",
     "not_a_log": "{value} is not an object for operation logs",
     "other_category": "{value} means something else to the library's rules",

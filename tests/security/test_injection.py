@@ -411,7 +411,7 @@ def test_text_that_no_store_keeps_is_refused(crm: CRM, value: str) -> None:
         "colour",
     ):
         with pytest.raises(ValidationError) as raised, crm.session(SYSTEM) as s:
-            s.create(Specimen(), **{name: value})
+            s.create(Specimen(), **{name: value})  # type: ignore[call-overload]
         (problem,) = raised.value.problems
         assert name == problem.field
         assert problem.reason in ("null_character", "invalid_unicode")

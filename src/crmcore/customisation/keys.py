@@ -14,6 +14,8 @@ __all__ = ["field_key_problems", "key_problems"]
 
 #: Characters of a key; so many fit the name of an index on every server.
 LONGEST_KEY = 40
+#: Words that the verbs of a session take beside the fields of a record.
+VERB_WORDS = frozenset({"parent", "record"})
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _DOUBLE = re.compile(r"__")
 
@@ -39,7 +41,11 @@ def field_key_problems(
     if bad:
         yield from bad
         return
-    if hasattr(Record, field.name) or hasattr(entity.record_class, field.name):
+    if (
+        field.name in VERB_WORDS
+        or hasattr(Record, field.name)
+        or hasattr(entity.record_class, field.name)
+    ):
         yield Problem(place, "reserved_key", {"key": field.name})
     wanted = {column.name for column in columns_of(field)} | {field.relation}
     taken = {

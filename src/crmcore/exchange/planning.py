@@ -297,7 +297,7 @@ def _bad_default(
 def _earlier(unit: UnitOfWork, plan: ImportPlan) -> str | None:
     """Return the key of an earlier job that imported the same bytes the same way."""
     same = (F.digest == plan.digest) & (F.mapping == plan.fingerprint())
-    jobs = unit.related(ImportJob, same)
+    jobs = unit.all_of(ImportJob, same)
     return jobs[-1].key if jobs else None
 
 

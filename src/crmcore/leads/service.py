@@ -453,7 +453,7 @@ class LeadService:
         self, lead: Lead, account: Record, done: Record | None, changes: Changes
     ) -> None:
         """Link the lead's other contacts to the account; ``done`` is linked already."""
-        for contact in self._unit.related(Contact, F.lead_id == lead.id):
+        for contact in self._unit.all_of(Contact, F.lead_id == lead.id):
             if done is not None and contact.id == done.id:
                 continue
             if contact.account_id is None:

@@ -140,4 +140,4 @@ class SalesService:
     def stage_history(self, opportunity: Opportunity) -> tuple[StageChange, ...]:
         """Return the steps of an opportunity, oldest first (SAL-03)."""
         self._unit.get(Opportunity, opportunity.id)
-        return self._unit.related(StageChange, F.opportunity_id == opportunity.id)
+        return self._unit.all_of(StageChange, F.opportunity_id == opportunity.id)

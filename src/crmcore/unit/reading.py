@@ -245,7 +245,7 @@ class ReadingVerbs(UnitBase):
         )
         return chain.from_iterable(self.transaction.stream(query, chunk))
 
-    def related(self, kind: type[R], criteria: Criteria) -> tuple[R, ...]:
+    def all_of(self, kind: type[R], criteria: Criteria) -> tuple[R, ...]:
         """Return live records whatever their owner, oldest first.
 
         For services that have asked for the right to the record they belong to.

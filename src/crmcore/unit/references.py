@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from crmcore.criteria import from_json, predicate
-from crmcore.records import AnyReference, FieldDef, Link, ListOf, Record, Ref, Reference
+from crmcore.records import FieldDef, Record, Ref, Reference
 from crmcore.unit.changes import Changes
 from crmcore.unit.drafts import Draft
 from crmcore.unit.forms import rules_follow
-from crmcore.unit.reading import ReadingVerbs
+from crmcore.unit.relations import RelationVerbs
+from crmcore.unit.typed_references import references_in
 
 __all__ = ["ReferenceChecks"]
 
 
-class ReferenceChecks(ReadingVerbs):
+class ReferenceChecks(RelationVerbs):
     """Loads and checks what drafts refer to."""
 
     def load_references(
@@ -148,19 +148,3 @@ def _stored(draft: Draft, field: FieldDef) -> Iterable[Ref]:
     if draft.old is None:
         return ()
     return references_in(field, draft.entity.value_of(draft.old, field.name))
-
-
-def references_in(field: FieldDef, value: Any) -> Iterable[Ref]:
-    """Return the typed references that a field's value makes."""
-    if value is None:
-        return ()
-    kind = field.type
-    if isinstance(kind, Reference):
-        return (Ref(kind.entity, value),)
-    if isinstance(kind, AnyReference):
-        return (value,)
-    if isinstance(kind, ListOf) and isinstance(kind.item, Reference):
-        return tuple(Ref(kind.item.entity, item) for item in value)
-    if isinstance(kind, ListOf) and isinstance(kind.item, (AnyReference, Link)):
-        return tuple(value)
-    return ()

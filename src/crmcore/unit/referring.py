@@ -21,7 +21,7 @@ from crmcore.records import (
     Reference,
     Schema,
 )
-from crmcore.unit.references import references_in
+from crmcore.unit.typed_references import references_in
 
 __all__ = ["Referrer", "referrers"]
 

@@ -43,17 +43,22 @@ class WritingVerbs(ReferenceChecks):
     # -- create ------------------------------------------------------------------------
 
     @overload
-    def create(self, record: R, **values: Any) -> R: ...
+    def create(self, record: R, *, parent: Record | None = ..., **values: Any) -> R: ...
 
     @overload
-    def create(self, record: str, **values: Any) -> Record: ...
+    def create(
+        self, record: str, *, parent: Record | None = ..., **values: Any
+    ) -> Record: ...
 
-    def create(self, record: R | str, **values: Any) -> R | Record:
+    def create(
+        self, record: R | str, *, parent: Record | None = None, **values: Any
+    ) -> R | Record:
         """Store a new record and return it with its id, stamps and owner (REC-02).
 
         ``record`` is the record or the name of its entity; ``values`` add to the
         record's own, custom fields among them. The owner is the actor unless one is
-        given.
+        given. ``parent`` fills the reference to the record in whose related list it is
+        made (REC-20).
 
         Raises ValidationError naming every bad field, UniqueViolation, AccessDenied.
         """
@@ -61,6 +66,8 @@ class WritingVerbs(ReferenceChecks):
             new: R | Record = self.schema.entity(record).record_class()
         else:
             new = record
+        if parent is not None:
+            values = {**self.preset(self.schema.entity(new), parent), **values}
         return self.perform(
             "create", [new, values], lambda: self._create([(new, values)])[0]
         )

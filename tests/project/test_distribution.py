@@ -19,7 +19,11 @@ SOURCE = ROOT / "src"
 PACKAGES = ("crmcore", "crmcore_sql", "crmcore_mongo")
 
 #: Rooms whose modules may ask for an extra instead: its name is part of the error.
-ROOMS_WITH_EXTRAS = {"crmcore.cli": {"cli", "charts"}, "crmcore.testing": {"dev"}}
+ROOMS_WITH_EXTRAS = {
+    "crmcore.cli": {"cli", "charts"},
+    "crmcore.templates": {"templates"},
+    "crmcore.testing": {"dev"},
+}
 
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil

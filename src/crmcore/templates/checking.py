@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import crmcore.templates.extra  # noqa: F401 - first, so that the error names the extra
+
+# isort: split
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from random import Random

@@ -5,6 +5,9 @@ Each takes the surroundings of the rendering first, then the value before the ``
 
 from __future__ import annotations
 
+import crmcore.templates.extra  # noqa: F401 - first, so that the error names the extra
+
+# isort: split
 import json
 import re
 from collections.abc import Callable, Mapping

@@ -5,6 +5,9 @@ Every rendering has an environment of its own, which counts what it spends.
 
 from __future__ import annotations
 
+import crmcore.templates.extra  # noqa: F401 - first, so that the error names the extra
+
+# isort: split
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
@@ -13,13 +16,13 @@ from typing import Any, ClassVar
 from liquid import Environment
 from liquid.builtin import DictLoader
 from liquid.context import RenderContext
-from liquid.exceptions import FilterError, ResourceLimitError
+from liquid.exceptions import FilterError, LiquidError, ResourceLimitError
 from liquid.template import BoundTemplate
 
 from crmcore.templates.filters import FILTERS
 from crmcore.templates.surroundings import Surroundings
 
-__all__ = ["Language"]
+__all__ = ["Language", "LiquidError"]
 
 #: ``include`` could be handed a name from a record; ``render`` takes a written one.
 _LEFT_OUT_TAGS = frozenset({"include"})

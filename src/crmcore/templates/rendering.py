@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from crmcore.errors import MissingExtra, Problem, ValidationError
+from crmcore.errors import Problem, ValidationError
 from crmcore.records import Schema
 from crmcore.templates.definitions import CONTENT_TYPES, TEMPLATE_KINDS, Template
 from crmcore.templates.surroundings import Surroundings
@@ -43,7 +43,6 @@ def check(template: Template, schema: Schema, place: str = "") -> Iterator[Probl
         details = {"value": template.object[:60]}
         yield Problem(f"{place}.object", "unknown_entity", details)
         return
-    _require_language()
     from crmcore.templates.checking import problems_of
 
     yield from problems_of(template, schema, place)
@@ -61,7 +60,6 @@ def render(
     Raises ValidationError where the template fails, goes beyond a limit, renders itself
     or makes a subject of two lines; MissingExtra without the extra ``templates``.
     """
-    _require_language()
     known = templates or {}
     text = template.text(surroundings.locale)
     filled = {
@@ -87,10 +85,8 @@ def _fill(
     surroundings: Surroundings,
     templates: Mapping[str, Template],
 ) -> str:
-    from liquid.exceptions import LiquidError
-
     from crmcore.templates.checking import LONGEST_SOURCE, reason_of
-    from crmcore.templates.language import Language
+    from crmcore.templates.language import Language, LiquidError
 
     place = f"template.{template.key}.{'body' if is_body else 'subject'}"
     html = is_body and template.content_type == "html"
@@ -149,10 +145,3 @@ def _rendered_keys(language: Any, source: str) -> set[str]:
         context = None
         waiting.extend(node.children(context, include_partials=False))
     return found
-
-
-def _require_language() -> None:
-    try:
-        import liquid  # noqa: F401 - asked for, used by other modules
-    except ImportError:
-        raise MissingExtra(feature="A template", extra="templates") from None

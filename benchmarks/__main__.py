@@ -27,6 +27,8 @@ def main(arguments: list[str]) -> int:
         importing.run(quick=asked.quick, report=report)
     if asked.name in {"schema", "all"}:
         schema.run(asked.store.split(","), rows, quick=asked.quick, report=report)
+    if asked.name == "schema" and asked.write:
+        results.replace(figures)
     if asked.name == "all":
         results.write(figures, ["python", "-m", "benchmarks", *arguments])
     return 0
@@ -41,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, help="leads in the store (1,000,000)")
     parser.add_argument(
         "--quick", action="store_true", help="fewer rows and rounds, to try it out"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="put the figures of schema in RESULTS.md"
     )
     return parser
 

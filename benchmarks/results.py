@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.figures import Figure
 
-__all__ = ["write"]
+__all__ = ["replace", "write"]
 
 PLACE = Path(__file__).parent / "RESULTS.md"
 _LIBRARIES = ("SQLAlchemy", "psycopg", "pymongo", "attrs", "phonenumbers")
@@ -26,6 +26,12 @@ def write(figures: list[Figure], command: list[str]) -> None:
     PLACE.write_text("\n".join(_lines(figures, command)) + "\n")
 
 
+def replace(figures: list[Figure]) -> None:
+    """Put the figures of one benchmark in the place of its last ones, at the end."""
+    kept = PLACE.read_text().partition(f"\n## {figures[0].benchmark}\n")[0]
+    PLACE.write_text("\n".join([kept.rstrip(), *_sections(figures)]) + "\n")
+
+
 def _lines(figures: list[Figure], command: list[str]) -> Iterator[str]:
     yield "# Benchmark results"
     yield ""
@@ -33,6 +39,10 @@ def _lines(figures: list[Figure], command: list[str]) -> Iterator[str]:
     yield "turns in the same run: trust them more than the times."
     yield ""
     yield from _machine(command)
+    yield from _sections(figures)
+
+
+def _sections(figures: list[Figure]) -> Iterator[str]:
     for name, several in groupby(figures, key=lambda figure: figure.benchmark):
         yield from ("", f"## {name}", "")
         yield "| figure | store | value | by hand | ratio | target | met |"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from random import Random
+from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any, cast
 
 from benchmarks import by_hand_filter
 from benchmarks.figures import Figure, Report, compared
-from benchmarks.measuring import in_turns
+from benchmarks.measuring import in_turns, seconds_of
 from crmcore import CRM, SYSTEM, F
 from crmcore.records import (
     Boolean,
@@ -157,23 +157,29 @@ class SchemaBenchmark:
         self._add(f"filter_custom_field_of_{rows}", times)
 
     def describe(self) -> None:
-        """Describe an entity whose schema is known already."""
-        self._crm.schema("shaped").describe()
-        taken = []
-        for _ in range(200):
-            start = perf_counter()
-            self._crm.schema("shaped").describe()
-            taken.append(perf_counter() - start)
-        best = sorted(taken)[len(taken) // 2]
+        """Describe an entity: one that is at hand, and one asked for anew.
+
+        Asking the CRM looks in the store whether an administrator changed anything.
+        """
+        known = self._crm.schema("shaped")
+        self._described("describe_from_cache", known.describe, most=DESCRIBED)
+        self._described(
+            "describe_anew", lambda: self._crm.schema("shaped").describe(), most=None
+        )
+
+    def _described(
+        self, name: str, describe: Callable[[], Any], *, most: float | None
+    ) -> None:
+        taken = median(seconds_of(lambda _: describe(), range(200)))
         self._report(
             Figure(
                 benchmark=NAME,
-                name="describe_with_50_fields",
+                name=name,
                 store=self._crm.store.name,
-                value=best * 1e3,
+                value=taken * 1e3,
                 unit="ms",
-                target="value < 1",
-                met=best < DESCRIBED,
+                target=None if most is None else "value < 1",
+                met=None if most is None else taken < most,
             )
         )
 

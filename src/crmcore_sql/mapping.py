@@ -18,6 +18,7 @@ from crmcore_sql.tables import entity_table
 
 __all__ = ["EntityMapping", "Mappings"]
 
+_decode_json = json.JSONDecoder().decode
 #: Schemas come and go where tenants have their own; more are not kept.
 MAXIMUM_ENTITIES = 5_000
 
@@ -101,5 +102,5 @@ def folded_text(entity: EntityDef, record: Record) -> str | None:
 
 def read_custom(entity: EntityDef, document: Any) -> Mapping[str, Any]:
     """Return the custom values of a document."""
-    data = json.loads(document) if isinstance(document, str) else document
+    data = _decode_json(document) if isinstance(document, str) else document
     return entity.custom_from_stored(data)

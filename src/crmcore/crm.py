@@ -36,6 +36,7 @@ from crmcore.unit import Area, Environment, unit_of_work
 from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
 from crmcore.unit.formula_fields import formula_problems
+from crmcore.unit.roll_ups import roll_up_problems
 from crmcore.unit.user_rules import check_profile, check_timezone
 
 __all__ = ["CRM", "installed_areas"]
@@ -327,7 +328,10 @@ def _schema(
     problems = [
         problem
         for entity in schema.entities.values()
-        for problem in formula_problems(schema, entity)
+        for problem in (
+            *formula_problems(schema, entity),
+            *roll_up_problems(schema, entity),
+        )
     ]
     if problems:
         raise ValidationError(problems)

@@ -36,6 +36,7 @@ from crmcore.records.picklists import Option, Picklist
 from crmcore.records.places import Geolocation, Position
 from crmcore.records.record import UNSAVED, Record, entity
 from crmcore.records.record_types import RecordType
+from crmcore.records.roll_ups import RollUp
 from crmcore.records.schema import Schema
 from crmcore.records.text import fold, full_name, identity_key
 from crmcore.records.types import (
@@ -115,6 +116,7 @@ __all__ = [
     "Ref",
     "Reference",
     "Refused",
+    "RollUp",
     "Schema",
     "Storage",
     "Text",

@@ -16,6 +16,7 @@ from crmcore.errors import Problem, ValidationError
 from crmcore.records.composites import AnyReference, ListOf, Reference
 from crmcore.records.conventions import Conventions
 from crmcore.records.numbering import AutoNumber
+from crmcore.records.roll_ups import RollUp
 from crmcore.records.text import fold, full_name, identity_key
 from crmcore.records.types import FieldType, Link, Refused, Storage
 
@@ -65,6 +66,7 @@ class FieldDef:
     default: Any = None
     computed: bool = False
     formula: str | None = None
+    roll_up: RollUp | None = None
     required_on_add: bool = False
     required_on_modify: bool = False
     creatable: bool = True

@@ -91,9 +91,9 @@ def of_type(kind: FieldType, *, default: Any = None, **rules: Any) -> Any:
 def custom(name: str, kind: FieldType, *, label: str = "", **rules: Any) -> FieldDef:
     """Make a custom field: one whose values live in ``record.custom`` (REC-09).
 
-    One with a ``formula`` is worked out by the library.
+    One with a ``formula`` or a ``roll_up`` is worked out by the library.
     """
-    if rules.get("formula") is not None:
+    if rules.get("formula") is not None or rules.get("roll_up") is not None:
         rules["computed"] = True
     rules.setdefault("searchable", kind.textual)
     rules = {"label": label or words(name), **rules, **kind.implied}

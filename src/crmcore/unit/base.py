@@ -117,6 +117,11 @@ class UnitBase:
         found: S | None = self.context.settings.get(kind)
         return kind() if found is None else found
 
+    @property
+    def trusted(self) -> Binder:
+        """Return what binds criteria of the library itself: nothing is hidden."""
+        return self._trusted
+
     def bind(
         self, entity: EntityDef, criteria: Criteria, action: str = "read"
     ) -> Bound:

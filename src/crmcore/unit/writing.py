@@ -30,6 +30,7 @@ from crmcore.unit.numbering import number_new_records
 from crmcore.unit.operation_log import logged
 from crmcore.unit.record_settings import RecordSettings
 from crmcore.unit.references import ReferenceChecks
+from crmcore.unit.roll_ups import maintain
 from crmcore.unit.user_rules import refuse_circles
 
 __all__ = ["WritingVerbs"]
@@ -281,6 +282,7 @@ class WritingVerbs(ReferenceChecks):
                 self.transaction.insert(self.schema.entity(name), insertions)
             for name, updates in changes.updates.items():
                 self.transaction.update(self.schema.entity(name), updates)
+            maintain(self, changes)
             self._reorganise(users)
         self.log(changes.history, changes.events)
 

@@ -1,0 +1,152 @@
+"""Numbers over children, kept up to date on every store (REC-16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crmcore import (
+    CRM,
+    SYSTEM,
+    Account,
+    F,
+    Money,
+    Opportunity,
+    Session,
+    Task,
+    User,
+)
+from crmcore.records import (
+    DateTime,
+    Integer,
+    MoneyAmount,
+    Ref,
+    RollUp,
+    fields,
+)
+
+WON = {"field": "stage_category", "op": "==", "value": "won"}
+
+
+def over(function: str, field: str | None = None, **more: Any) -> RollUp:
+    return RollUp(
+        child="opportunity",
+        relation="account_id",
+        function=function,
+        field=field,
+        **more,
+    )
+
+
+FIELDS = (
+    fields.custom("deals", Integer(), roll_up=over("count")),
+    fields.custom("won_deals", Integer(), roll_up=over("count", where=WON)),
+    fields.custom("volume", MoneyAmount(), roll_up=over("sum", "amount")),
+    fields.custom("best", MoneyAmount(), roll_up=over("max", "amount")),
+    fields.custom("cost", MoneyAmount(), roll_up=over("average", "actual_cost")),
+    fields.custom(
+        "latest_task_at",
+        DateTime(),
+        roll_up=RollUp(
+            child="task", relation="related_to", function="max", field="completed_at"
+        ),
+    ),
+)
+
+
+def crm_on(store: Any, tenant: str) -> CRM:
+    crm = CRM(store, fields={Account: FIELDS}).tenant(tenant)
+    with crm.session(SYSTEM) as s:
+        s.create(User(username="ann", name="Ann", profile="administrator"))
+    return crm
+
+
+def numbers(s: Session, account: Account) -> tuple[Any, ...]:
+    now = s.get(Account, account.id)
+    return tuple(now[one.name] for one in FIELDS[:5])
+
+
+def deal(account: Account, amount: int, cost: int, **more: Any) -> Opportunity:
+    return Opportunity(
+        name="Deal",
+        account_id=account.id,
+        amount=Money(amount, more.pop("currency", "EUR")),
+        actual_cost=eur(cost),
+        **more,
+    )
+
+
+def eur(amount: Any) -> Money:
+    return Money(amount, "EUR")
+
+
+@pytest.mark.capability("REC-16")
+def test_roll_ups_follow_every_write_of_a_child(store: Any, tenant: str) -> None:
+    """Created, changed, moved, deleted and restored children all count at once."""
+    crm = crm_on(store, tenant)
+    with crm.session("ann") as s:
+        one, other = s.create(Account(name="One")), s.create(Account(name="Other"))
+        first = s.create(deal(one, 100, 10))
+        second = s.create(deal(one, 50, 30))
+        assert (2, 0, eur(150), eur(100), eur(20)) == numbers(s, one)
+
+        second = s.update(second, amount=eur(250))
+        assert (2, 0, eur(350), eur(250), eur(20)) == numbers(s, one)
+
+        second = s.update(second, account_id=other.id)
+        assert (1, 0, eur(100), eur(100), eur(10)) == numbers(s, one)
+        assert (1, 0, eur(250), eur(250), eur(30)) == numbers(s, other)
+
+        gone = s.delete(first)
+        assert (0, 0, None, None, None) == numbers(s, one)
+
+        s.restore(gone)
+        s.sales.win(second)
+        assert 1 == s.get(Account, one.id)["deals"]
+        assert 1 == s.get(Account, other.id)["won_deals"]
+
+
+@pytest.mark.capability("REC-16")
+def test_a_parent_keeps_its_version_and_is_found_by_its_roll_up(
+    store: Any, tenant: str
+) -> None:
+    """Who edits the parent is not disturbed; lists filter and sort in the database."""
+    crm = crm_on(store, tenant)
+    with crm.session("ann") as s:
+        one, other = s.create(Account(name="One")), s.create(Account(name="Other"))
+        s.create_many([deal(one, 100, 10), deal(one, 5, 10), deal(other, 200, 10)])
+    with crm.session("ann") as s:
+        s.update(one, region="North")
+        found = s.find(Account, F.deals >= 1, order_by=[F.volume.desc()])
+        assert ["Other", "One"] == [account.name for account in found]
+        assert 2 == s.get(Account, one.id)["deals"]
+
+
+@pytest.mark.capability("REC-16")
+def test_two_currencies_have_no_sum(store: Any, tenant: str) -> None:
+    """A sum of two currencies is missing until one of them has gone."""
+    crm = crm_on(store, tenant)
+    with crm.session("ann") as s:
+        one = s.create(Account(name="One"))
+        s.create(deal(one, 100, 10))
+        dollars = s.create(deal(one, 7, 10, currency="USD"))
+        assert (2, 0, None, None, eur(10)) == numbers(s, one)
+
+        s.delete(dollars)
+        assert eur(100) == s.get(Account, one.id)["volume"]
+
+
+@pytest.mark.capability("REC-16")
+def test_children_may_refer_to_records_of_several_entities(
+    store: Any, tenant: str
+) -> None:
+    """The latest activity of an account comes from the tasks that are tied to it."""
+    crm = crm_on(store, tenant)
+    with crm.session("ann") as s:
+        one = s.create(Account(name="One"))
+        task = s.create(
+            Task(subject="Visit", related_to=Ref.to(one), status="completed")
+        )
+        assert task.completed_at is not None
+        assert task.completed_at == s.get(Account, one.id)["latest_task_at"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from crmcore import (
     SYSTEM,
     Account,
     F,
+    MemoryStore,
     Money,
     Opportunity,
     Session,
     Task,
     User,
+    ValidationError,
 )
 from crmcore.records import (
     DateTime,
@@ -23,6 +26,7 @@ from crmcore.records import (
     MoneyAmount,
     Ref,
     RollUp,
+    Text,
     fields,
 )
 
@@ -150,3 +154,56 @@ def test_children_may_refer_to_records_of_several_entities(
         )
         assert task.completed_at is not None
         assert task.completed_at == s.get(Account, one.id)["latest_task_at"]
+
+
+@pytest.mark.capability("REC-16")
+def test_concurrent_writers_of_children_lose_nothing(store: Any, tenant: str) -> None:
+    """Whoever comes second counts what the first one wrote."""
+    crm = crm_on(store, tenant)
+    with crm.session("ann") as s:
+        one = s.create(Account(name="One"))
+
+    def add(amount: int) -> None:
+        crm.run("ann", lambda s: s.create(deal(one, amount, amount)))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(1, 9)))
+
+    with crm.session("ann") as s:
+        assert (8, 0, eur(36), eur(8), eur("4.5")) == numbers(s, one)
+
+
+@pytest.mark.capability("REC-16")
+def test_callers_cannot_set_a_roll_up() -> None:
+    """Its value is the library's alone."""
+    crm = crm_on(MemoryStore(), "t")
+
+    with crm.session("ann") as s, pytest.raises(ValidationError) as caught:
+        s.create(Account(name="One"), deals=7)
+
+    assert "read_only" in [problem.reason for problem in caught.value.problems]
+
+
+@pytest.mark.capability("REC-16")
+@pytest.mark.parametrize(
+    ("kind", "roll_up", "reason"),
+    [
+        (Integer(), RollUp(child="__class__", relation="x"), "unknown_entity"),
+        (Integer(), RollUp(child="opportunity", relation="name"), "unknown_field_in"),
+        (Integer(), RollUp(child="opportunity", relation="$x"), "unknown_field_in"),
+        (Integer(), over("drop"), "malformed"),
+        (Integer(), over("sum"), "unknown_field"),
+        (Integer(), over("sum", "name"), "not_aggregable"),
+        (Integer(), over("sum", "amount"), "wrong_result"),
+        (Text(), over("count"), "wrong_result"),
+    ],
+)
+def test_a_bad_roll_up_is_refused(kind: Any, roll_up: RollUp, reason: str) -> None:
+    """No set-up begins with a roll-up that could not be worked out."""
+    with pytest.raises(ValidationError) as caught:
+        CRM(
+            MemoryStore(),
+            fields={Account: [fields.custom("bad", kind, roll_up=roll_up)]},
+        )
+
+    assert [reason] == [problem.reason for problem in caught.value.problems]

@@ -114,6 +114,7 @@ REASONS: dict[str, str] = {
     "type_in_use": "cannot change while records hold values",
     "too_long_to_index": "cannot be indexed: at most {maximum} characters can be",
     "unknown_language": "{value} is not a language",
+    "not_unique_here": "cannot be unique: it is worked out",
     "no_relation": "no field of {entity} refers to {target}",
     "several_relations": "several fields of {entity} refer to {target}: name one",
     "no_space": "may have at most {maximum} fields",

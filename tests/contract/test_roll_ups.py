@@ -196,6 +196,7 @@ def test_callers_cannot_set_a_roll_up() -> None:
         (Integer(), over("sum", "name"), "not_aggregable"),
         (Integer(), over("sum", "amount"), "wrong_result"),
         (Text(), over("count"), "wrong_result"),
+        (MoneyAmount(), over("count"), "wrong_result"),
     ],
 )
 def test_a_bad_roll_up_is_refused(kind: Any, roll_up: RollUp, reason: str) -> None:
@@ -207,3 +208,31 @@ def test_a_bad_roll_up_is_refused(kind: Any, roll_up: RollUp, reason: str) -> No
         )
 
     assert [reason] == [problem.reason for problem in caught.value.problems]
+
+
+@pytest.mark.capability("REC-16")
+def test_roll_ups_are_rebuilt_for_records_that_were_there(
+    store: Any, tenant: str
+) -> None:
+    """One that was declared later counts everything, and nothing the second time."""
+    crm = crm_on(store, tenant)
+    plain = CRM(store).tenant(tenant)
+    with plain.session(SYSTEM) as s:
+        one = s.create(Account(name="One"))
+        for amount in (3, 5):
+            s.create(deal(one, amount, amount))
+    with crm.session(SYSTEM) as s:
+        assert s.customisation.recalculate(Account).changed > 0
+        assert s.customisation.recalculate(Account).changed == 0
+    with crm.session(SYSTEM) as s:
+        assert s.get(Account, one.id)["deals"] == 2
+
+
+@pytest.mark.capability("REC-16")
+def test_a_roll_up_cannot_be_unique() -> None:
+    """Its value changes with the children, which claim nothing."""
+    field = fields.custom("deals", Integer(), roll_up=over("count"), unique=True)
+    with pytest.raises(ValidationError) as refused:
+        CRM(MemoryStore(), fields={Account: [field]})
+
+    assert ["not_unique_here"] == [p.reason for p in refused.value.problems]

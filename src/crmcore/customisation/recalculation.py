@@ -1,4 +1,4 @@
-"""Working formulas out for records that were there before (REC-16)."""
+"""Working formulas and roll-ups out for records that were there before (REC-16)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from crmcore.errors import ValidationError
 from crmcore.records import Record
 from crmcore.unit.drafts import Draft
 from crmcore.unit.formula_fields import recalculated
+from crmcore.unit.roll_ups import recount
 
 __all__ = ["Recalculation", "RecalculationVerbs"]
 
@@ -38,9 +39,9 @@ class RecalculationVerbs(Changing):
         after: UUID | None = None,
         limit: int = 1_000,
     ) -> Recalculation:
-        """Work the formulas of up to ``limit`` records out anew, in one read and write.
+        """Work formulas and roll-ups of up to ``limit`` records out anew, in one batch.
 
-        Only records whose values change get a new version. Call again with
+        Only records whose formulas change get a new version; ``changed`` counts values. Call again with
         ``after=answer.next`` until that is none; a broken-off run goes on where it
         stopped. Raises AccessDenied for those who do not administer.
         """
@@ -71,5 +72,11 @@ class RecalculationVerbs(Changing):
         for draft in drafts:
             changes.update(draft, "recalculated")
         unit.apply(changes)
+        ids = [record.id for record in records]
+        counted = sum(
+            recount(unit, entity, field, ids)
+            for field in entity.fields.values()
+            if ids and field.roll_up is not None
+        )
         full = len(records) == limit
-        return Recalculation(len(drafts), records[-1].id if full else None)
+        return Recalculation(len(drafts) + counted, records[-1].id if full else None)

@@ -179,6 +179,9 @@ def roll_up_problems(schema: Schema, entity: EntityDef) -> Iterator[Problem]:
 
 
 def _check(schema: Schema, entity: EntityDef, field: FieldDef, roll_up: RollUp) -> None:
+    if field.unique:
+        # Nothing claims a value that changes with the children.
+        raise ValidationError.of("roll_up", "not_unique_here")
     child = schema.entity(roll_up.child)
     relation = child.fields.get(roll_up.relation)
     kind = relation.type if relation is not None else None

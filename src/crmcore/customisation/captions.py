@@ -14,14 +14,9 @@ from crmcore.i18n.captions import Caption, Captions
 from crmcore.i18n.locales import is_locale
 from crmcore.records import EntityDef, Schema
 
-__all__ = ["caption", "caption_problems", "option_key", "with_captions"]
+__all__ = ["caption", "caption_problems", "with_captions"]
 
 LONGEST = 200
-
-
-def option_key(picklist: str, option: str) -> str:
-    """Return the key of an option's caption: ``lead_source:web``."""
-    return f"{picklist}:{option}"
 
 
 def caption(item: Item) -> Caption:

@@ -61,23 +61,25 @@ class Changing:
         )
 
     def _plan(self, changes: tuple[Change, ...]) -> CustomisationPlan:
-        version = self.unit.transaction.current_number(CUSTOMISATION_SEQUENCE)
+        version = self._current_version()
         before = items_of(self._records())
         try:
             after = target(before, changes)
         except ValidationError as error:
             return CustomisationPlan(version, (), tuple(error.problems))
+        problems = tuple(self._problems(before, after))
+        return CustomisationPlan(version, differences(before, after), problems)
+
+    def _problems(self, before: Items, after: Items) -> list[Problem]:
+        """Return what is wrong with the items afterwards, or with today's records."""
         old, new = self._merged(before), self._merged(after)
         known = set(map(str, old.problems))
-        problems = [p for p in new.problems if str(p) not in known]
-        found = differences(before, after)
-        if not problems:
-            problems = [
-                question.problem
-                for question in questions(old.schema, new.schema)
-                if self._is_so(question)
-            ]
-        return CustomisationPlan(version, found, tuple(problems))
+        found = [p for p in new.problems if str(p) not in known]
+        return found or [
+            question.problem
+            for question in questions(old.schema, new.schema)
+            if self._is_so(question)
+        ]
 
     def _merged(self, items: Items) -> Merged:
         schemas = self.schemas
@@ -111,17 +113,33 @@ class Changing:
         self.require_administrator()
         return self.unit.perform(
             "customisation.apply",
-            str(plan),
+            attrs.asdict(plan),
             lambda: self._apply(plan),
             *_KINDS,
         )
 
     def _apply(self, plan: CustomisationPlan) -> CustomisationPlan:
         plan.refuse_problems()
-        if plan.differences and self._take_version() != plan.version + 1:
+        if not plan.differences:
+            return plan
+        # Asked before the version is taken: a refusal takes none.
+        self._refuse_stale(plan, self._current_version())
+        # The plan is a value that others may have made, and records change meanwhile.
+        before = items_of(self._records())
+        after = before.changed(d.after or d.key for d in plan.differences)
+        problems = self._problems(before, after)
+        if problems:
+            raise ValidationError(problems)
+        self._refuse_stale(plan, self._take_version() - 1)
+        return self._store(plan)
+
+    def _refuse_stale(self, plan: CustomisationPlan, version: int) -> None:
+        if version != plan.version:
             place = str(plan.differences[0].key)
             raise StaleRecord(entity="customisation", id=place, expected=plan.version)
-        return self._store(plan)
+
+    def _current_version(self) -> int:
+        return self.unit.transaction.current_number(CUSTOMISATION_SEQUENCE)
 
     def _take_version(self) -> int:
         """Take the next version; nobody else changes items until this work ends."""

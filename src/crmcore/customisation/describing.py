@@ -9,16 +9,14 @@ import attrs
 
 from crmcore.access import Decisions
 from crmcore.access.policy import ACTIONS
-from crmcore.customisation.captions import option_key
 from crmcore.i18n import translate
-from crmcore.i18n.captions import Caption, Captions
+from crmcore.i18n.captions import worded
 from crmcore.records import (
     EntityDef,
     FieldDef,
     Layout,
     ListOf,
     OpenChoice,
-    Option,
     OrNotApplicable,
     Picklist,
     RecordType,
@@ -156,7 +154,7 @@ def _choices(schema: Schema, picklist: Picklist, locale: str) -> list[dict[str, 
     return [
         {
             "key": option.key,
-            "label": _choice_label(schema, picklist, option, locale),
+            "label": schema.option_label(picklist, option.key, locale),
             "category": option.category,
             "active": option.active,
             "colour": option.colour,
@@ -167,25 +165,10 @@ def _choices(schema: Schema, picklist: Picklist, locale: str) -> list[dict[str, 
     ]
 
 
-def _choice_label(
-    schema: Schema, picklist: Picklist, option: Option, locale: str
-) -> str:
-    key = option_key(picklist.name, option.key)
-    if key in schema.captions.by_key:
-        return schema.captions.text(key, option.label, locale)
-    return option_label(option.label, option.labels, locale)
-
-
-def option_label(text: str, labels: Mapping[str, str], locale: str) -> str:
-    """Return an option's label in a language: its own translation, or the library's."""
-    caption = Caption(key="", translations=labels)
-    return Captions.of([caption]).text("", text, locale)
-
-
 def _record_type(one: RecordType, locale: str) -> dict[str, Any]:
     return {
         "key": one.key,
-        "label": option_label(one.label, one.labels, locale),
+        "label": worded(one.label, one.labels, locale),
         "default": one.default,
         "active": one.active,
         "required": list(one.required),
@@ -200,7 +183,7 @@ def _layout(layout: Layout, locale: str) -> dict[str, Any]:
         "sections": [
             {
                 "key": section.key,
-                "label": option_label(section.label, section.labels, locale),
+                "label": worded(section.label, section.labels, locale),
                 "additional": section.additional,
                 "fields": [attrs.asdict(place) for place in section.fields],
             }

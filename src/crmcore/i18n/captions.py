@@ -9,7 +9,7 @@ import attrs
 from crmcore.i18n import translate, translations
 from crmcore.i18n.locales import fallbacks
 
-__all__ = ["Caption", "Captions"]
+__all__ = ["Caption", "Captions", "worded"]
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +29,12 @@ class Caption:
         changed = {**self.translations, language.replace("-", "_"): text.strip()}
         kept = {name: words for name, words in changed.items() if words}
         return attrs.evolve(self, translations=kept)
+
+
+def worded(text: str, translations: Mapping[str, str], language: str) -> str:
+    """Return an English text in a language: as given with it, or as catalogued."""
+    caption = Caption(key="", translations=translations)
+    return Captions.of([caption]).text("", text, language)
 
 
 @attrs.frozen

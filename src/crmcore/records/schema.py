@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmcore.errors import ValidationError
-from crmcore.i18n.captions import Captions
+from crmcore.i18n.captions import Captions, worded
 from crmcore.records.composites import Choices
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import numbered
@@ -24,7 +24,7 @@ from crmcore.records.validation_rules import ValidationRule
 if TYPE_CHECKING:
     from crmcore.records.record import Record
 
-__all__ = ["Schema", "picklist_of"]
+__all__ = ["Schema", "option_key", "picklist_of"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -85,6 +85,19 @@ class Schema:
         """Return what is stored of a kind beside fields, by object and key."""
         return self.additions.get(kind, {})
 
+    def option_label(self, picklist: Picklist, key: str, language: str) -> str:
+        """Return how people call an option: in the tenant's words, or the library's.
+
+        The key itself where the option is gone.
+        """
+        option = picklist.by_key.get(key)
+        if option is None:
+            return key
+        own = option_key(picklist.name, key)
+        if own in self.captions.by_key:
+            return self.captions.text(own, option.label, language)
+        return worded(option.label, option.labels, language)
+
     def with_entity(self, definition: EntityDef) -> Schema:
         """Return a schema with an entity added or replaced."""
         entities = {**self.entities, definition.name: definition}
@@ -119,6 +132,11 @@ class Schema:
             fields[field.name] = attrs.evolve(field, custom=True)
         changed = self.with_entity(attrs.evolve(definition, fields=fields))
         return attrs.evolve(changed, version=self.version + 1)
+
+
+def option_key(picklist: str, option: str) -> str:
+    """Return the key of an option's caption: ``lead_source:web``."""
+    return f"{picklist}:{option}"
 
 
 def picklist_of(field: FieldDef) -> Picklist | None:

@@ -143,8 +143,7 @@ class Viewer:
         chosen = []
         for key in keys:
             one = Chosen(key)
-            option = picklist.by_key.get(key)
-            one.label = _label(option, self.locale) if option else key
+            one.label = self.schema.option_label(picklist, key, self.locale)
             chosen.append(one)
         return chosen[0] if isinstance(value, str) else chosen
 
@@ -159,14 +158,6 @@ class Viewer:
         if not all(self.may_read(entity, field) for field in fields):
             return ""
         return entity.display_name(record)
-
-
-def _label(option: Any, locale: str) -> str:
-    wanted = locale.replace("-", "_")
-    for name in (wanted, wanted.partition("_")[0]):
-        if name in option.labels:
-            return str(option.labels[name])
-    return str(option.label)
 
 
 def _text_of(value: Any, seen: Mapping[str, Any]) -> str:

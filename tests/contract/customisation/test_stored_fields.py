@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 
 from crmcore import (
@@ -429,3 +430,25 @@ def test_an_operation_key_makes_a_retry_harmless(office: Office) -> None:
         assert len(s.customisation.items()) == 1
 
     assert ["+ field lead.budget"] * 2 == [str(plan) for plan in plans]
+
+
+@pytest.mark.capability("REC-09", "REC-10")
+def test_a_plan_is_checked_again_when_it_is_applied(office: Office) -> None:
+    """Records that came meanwhile, and a plan that others made, are judged as well."""
+    with office.session("admin") as s:
+        s.customisation.add_field("lead", "budget", "integer")
+    with office.session("admin") as s:
+        budget = ItemKey("field", "lead", "budget")
+        plan = s.customisation.plan([Put(budget, {"type": "text"})])
+        bad = s.customisation.plan([Put(budget, {"type": "teapot"})])
+    with office.session() as s:
+        s.create(Lead(last_name="A"), budget=1)
+    with office.session("admin") as s, pytest.raises(ValidationError) as filled:
+        s.customisation.apply(plan)
+    with office.session("admin") as s, pytest.raises(ValidationError) as forged:
+        s.customisation.apply(attrs.evolve(bad, problems=()))
+    with office.session() as s:
+        assert s.count(Lead, F.budget == 1) == 1
+
+    assert {"field.lead.budget.type": "type_in_use"} == reasons(filled)
+    assert "unknown_type" in reasons(forged).values()

@@ -16,7 +16,12 @@ WELCOME = {
     "content_type": "html",
     "subject": "Hello {{ lead.last_name }}",
     "body": "<p>{{ lead.company_name }}: {{ lead.status | label }}</p>",
-    "languages": {"zh_CN": {"subject": "您好 {{ lead.last_name }}", "body": "公司"}},
+    "languages": {
+        "zh_CN": {
+            "subject": "您好 {{ lead.last_name }}",
+            "body": "{{ lead.status | label }}",
+        }
+    },
 }
 
 
@@ -31,7 +36,8 @@ def test_a_stored_template_is_filled_for_the_actor(office: Office) -> None:
         made = s.templates.render("welcome", lead)
     with office.session("bob") as s:
         own = s.create(Lead(last_name="Li"))
-        assert s.templates.render("welcome", own).subject == "您好 Li"
+        mine = s.templates.render("welcome", own)
+        assert (mine.subject, mine.body) == ("您好 Li", "新建")
         with pytest.raises(NotFound):
             s.templates.render("welcome", lead)
         with pytest.raises(ValidationError):

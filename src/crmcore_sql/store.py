@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import StaticPool
 
 from crmcore.errors import CRMError, SchemaOutdated, StoreRefused
-from crmcore.ports import Randomness
+from crmcore.ports import Randomness, default_randomness
 from crmcore.records import Schema
 from crmcore.storage import Capabilities, HealthReport, MissingIndex
 from crmcore_sql.connections import HostLink, Link, Pool, PooledLink
@@ -137,6 +137,10 @@ class SQLStore:
 
         Raises SchemaOutdated where the database was made by a newer library.
         """
+        # Every step may run twice; servers break off one of two that change tables.
+        self.retrying(lambda: self._install(schema), default_randomness())
+
+    def _install(self, schema: Schema) -> None:
         with DriverErrors(self._dialect):
             self._pool.learn()
             self._installation.install(schema)

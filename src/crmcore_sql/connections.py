@@ -237,7 +237,7 @@ class PooledLink(Link):
             self._take_turn()
         with self._errors:
             cursor = self._cursor or self._open()
-            for text in self.dialect.begin_statements:
+            for text in self.dialect.begin_statements(owned=self._pool.owned):
                 cursor.execute(text)
         self.writing = True
 

@@ -274,6 +274,9 @@ def _engine(url: URL, dialect: Dialect, options: dict[str, Any]) -> sa.Engine:
     url = url.set(drivername=f"{url.get_backend_name()}+{dialect.driver}")
     if dialect.driver == "pymysql":
         url = url.update_query_dict({"charset": "utf8mb4"})
+        # Told to the engine, not to the connection: the engine sets a connection back
+        # to its own level after the building of indexes.
+        options = {**options, "isolation_level": "READ COMMITTED"}
     if dialect.driver == "pysqlite":
         options = _sqlite_options(url, options)
     return sa.create_engine(url, **options)

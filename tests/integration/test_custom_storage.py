@@ -122,6 +122,29 @@ def filled(store: SQLStore) -> SQLStore:
     return store
 
 
+@pytest.mark.parametrize("owned", [True, False])
+def test_statements_see_new_commits_after_a_build(store: SQLStore, owned: bool) -> None:
+    """A transaction counts what others committed while it was open, as roll-ups must."""
+    if store.name == "sqlite":
+        pytest.skip("one writer at a time: nobody can commit meanwhile")
+    single: dict[str, Any] = {"pool_size": 1, "max_overflow": 0}
+    engine = sa.create_engine(store.engine.url, **single)
+    narrow = SQLStore(store.engine.url, **single) if owned else SQLStore(engine)
+    schema = with_fields(RANK)
+    insert(narrow, "t", schema, {"rank": 1})
+    narrow.build_indexes(schema)
+
+    asked = query(schema)
+    with narrow.transaction("t", SCHEMA) as unit:
+        unit.begin_writing()
+        assert unit.count(asked.entity, asked.where) == 1
+        insert(store, "t", schema, {"rank": 2})
+        assert unit.count(asked.entity, asked.where) == 2
+
+    narrow.close()
+    engine.dispose()
+
+
 ASKED: dict[str, tuple[Criteria, tuple[Sort, ...], dict[str, Any], str]] = {
     "equal": (F.rank == 77, (), {"limit": 50}, "rank"),
     "text": (F.code == "Code 00077", (), {"limit": 50}, "code"),

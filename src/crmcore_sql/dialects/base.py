@@ -144,7 +144,6 @@ class Dialect(ABC):
     longest_index: ClassVar[int | None] = None
     #: Grows whenever what custom values are compared by changes.
     generation: int = 0
-    begin_statements: Sequence[str] = ("BEGIN",)
 
     def __init__(self) -> None:
         #: What queries would like to compare by an index that is not there.
@@ -376,6 +375,10 @@ class Dialect(ABC):
 
     def prepare(self, connection: Any, info: dict[Any, Any], *, owned: bool) -> None:  # noqa: B027 -- a hook
         """Make a pooled connection ready; ``owned``: the pool is the store's own."""
+
+    def begin_statements(self, *, owned: bool) -> Sequence[str]:
+        """Return what begins a transaction whose statements see each other's commits."""
+        return ("BEGIN",)
 
     def restore(self, connection: Any, *, owned: bool) -> None:  # noqa: B027 -- a hook
         """Put a pooled connection back into the state that its pool expects."""

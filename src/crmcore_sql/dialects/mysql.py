@@ -117,7 +117,6 @@ class MySQL(Dialect):
         "uuid_of": uuid_of,
         "utc": _utc,
     }
-    begin_statements = ("START TRANSACTION",)
     row_values = False
     longest_index = 3072
     collation = "utf8mb4_nopad_bin"
@@ -267,13 +266,15 @@ class MySQL(Dialect):
 
     # -- sessions --------------------------------------------------------------------
 
+    def begin_statements(self, *, owned: bool) -> Sequence[str]:
+        begin = "START TRANSACTION"
+        if owned:
+            return (begin,)
+        return ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", begin)
+
     def prepare(self, connection: Any, info: dict[Any, Any], *, owned: bool) -> None:
         if not owned:
             connection.autocommit(True)
-        elif "crmcore" not in info:
-            info["crmcore"] = True
-            with connection.cursor() as cursor:
-                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     def restore(self, connection: Any, *, owned: bool) -> None:
         if not owned:

@@ -94,7 +94,6 @@ class PostgreSQL(Dialect):
     driver_error = psycopg.Error
     encode: ClassVar[Mapping[Storage, str]] = {Storage.JSON: "dumps({})"}
     namespace: ClassVar[Mapping[str, Any]] = {"dumps": dumps}
-    begin_statements = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
 
     def make_sqlalchemy(self) -> SQLAlchemyDialect:
         make: Any = dialect_module.dialect
@@ -262,6 +261,9 @@ class PostgreSQL(Dialect):
         return met
 
     # -- sessions --------------------------------------------------------------------
+
+    def begin_statements(self, *, owned: bool) -> Sequence[str]:
+        return ("BEGIN ISOLATION LEVEL READ COMMITTED",)
 
     def prepare(self, connection: Any, info: dict[Any, Any], *, owned: bool) -> None:
         if owned and "crmcore" not in info:

@@ -108,7 +108,6 @@ class SQLite(Dialect):
         "moment": datetime.fromisoformat,
         "day": date.fromisoformat,
     }
-    begin_statements = ("BEGIN IMMEDIATE",)
     no_list_index = "SQLite has no index of the items of a list"
 
     def __init__(self, synchronous: str = "NORMAL", busy_timeout: float = 10.0) -> None:
@@ -236,6 +235,9 @@ class SQLite(Dialect):
         return upsert.on_conflict_do_update(index_elements=key, set_={total: added})
 
     # -- sessions --------------------------------------------------------------------
+
+    def begin_statements(self, *, owned: bool) -> Sequence[str]:
+        return ("BEGIN IMMEDIATE",)
 
     def prepare(self, connection: Any, info: dict[Any, Any], *, owned: bool) -> None:
         if "crmcore" in info:

@@ -23,7 +23,8 @@ SHARED = 200
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _NAMES = (
     *("id", "version", "owner_id", "created_at", "created_by", "updated_at"),
-    *("updated_by", "deleted_at", "deleted_by", "custom"),
+    *("updated_by", "deleted_at", "deleted_by", "custom", "invalid_at", "invalid_by"),
+    *("archived_at", "archived_by"),
 )
 _COLUMNS = ", ".join(_NAMES)
 
@@ -55,6 +56,7 @@ class SQLiteFilter:
         found = self._db.execute(
             f"SELECT {_COLUMNS} FROM crm_ranked WHERE tenant = ?"
             " AND json_extract(custom, '$.\"rank\"') = ? AND deleted_at IS NULL"
+            " AND archived_at IS NULL"
             " ORDER BY created_at DESC, id DESC LIMIT 50",
             (TENANT, rank),
         )
@@ -67,9 +69,13 @@ class SQLiteFilter:
                 created_by=None if creator is None else UUID(bytes=creator),
                 updated_at=datetime.fromisoformat(updated),
                 updated_by=None if updater is None else UUID(bytes=updater),
-                deleted_at=None if deleted is None else datetime.fromisoformat(deleted),
+                deleted_at=_moment(deleted),
                 deleted_by=None if deleter is None else UUID(bytes=deleter),
                 custom=json.loads(custom),
+                invalid_at=_moment(invalid),
+                invalid_by=None if invalidator is None else UUID(bytes=invalidator),
+                archived_at=_moment(archived),
+                archived_by=None if archiver is None else UUID(bytes=archiver),
             )
             for (
                 identity,
@@ -82,6 +88,10 @@ class SQLiteFilter:
                 deleted,
                 deleter,
                 custom,
+                invalid,
+                invalidator,
+                archived,
+                archiver,
             ) in found
         ]
 
@@ -118,6 +128,7 @@ class PostgreSQLFilter:
         found = self._db.execute(
             f"SELECT {_COLUMNS} FROM crm_ranked WHERE tenant = %s"  # type: ignore[arg-type]
             " AND (custom ->> 'rank')::bigint = %s AND deleted_at IS NULL"
+            " AND archived_at IS NULL"
             " ORDER BY created_at DESC, id DESC LIMIT 50",
             (TENANT, rank),
         )
@@ -148,7 +159,12 @@ class MongoDBFilter:
 
     def ask(self, rank: int) -> list[Any]:
         """Return the records of a rank."""
-        wanted = {"tenant": TENANT, "custom.rank": rank, "deleted_at": None}
+        wanted = {
+            "tenant": TENANT,
+            "custom.rank": rank,
+            "deleted_at": None,
+            "archived_at": None,
+        }
         newest = [("created_at", -1), ("id", -1)]
         return [
             self._kind(**{name: found.get(name) for name in _NAMES})
@@ -158,6 +174,10 @@ class MongoDBFilter:
     def close(self) -> None:
         """Close the client."""
         self._client.close()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _documents(numbers: range) -> Iterator[dict[str, Any]]:

@@ -115,6 +115,10 @@ def lead_of(document: Mapping[str, Any]) -> Lead:
         converted_account_id=get("converted_account_id"),
         converted_contact_id=get("converted_contact_id"),
         converted_opportunity_id=get("converted_opportunity_id"),
+        invalid_at=get("invalid_at"),
+        invalid_by=get("invalid_by"),
+        archived_at=get("archived_at"),
+        archived_by=get("archived_by"),
     )
 
 
@@ -212,6 +216,7 @@ class MongoDBByHand:
             "tenant": self._tenant,
             "owner_id": {"$in": self._owners},
             "deleted_at": None,
+            "archived_at": None,
         }
         if boundary is not None:
             at, identity = boundary

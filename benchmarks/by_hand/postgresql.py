@@ -29,7 +29,10 @@ __all__ = ["PostgreSQLByHand"]
 
 _READ = ", ".join(f'"{name}"' for name in sql.READ_COLUMNS)
 GET = f"SELECT {_READ} FROM crm_leads WHERE tenant = %s AND id = %s"
-_VISIBLE = "tenant = %s AND owner_id = ANY(%s::uuid[]) AND deleted_at IS NULL"
+_VISIBLE = (
+    "tenant = %s AND owner_id = ANY(%s::uuid[]) AND deleted_at IS NULL"
+    " AND archived_at IS NULL"
+)
 _LAST = "ORDER BY created_at DESC NULLS LAST, id DESC LIMIT 51"
 PAGE = f"SELECT {_READ} FROM crm_leads WHERE {_VISIBLE} {_LAST}"
 BEHIND = f"""SELECT {_READ} FROM crm_leads
@@ -121,6 +124,10 @@ def lead_of(row: Sequence[Any]) -> Lead:
         converted_account_id=row[49],
         converted_contact_id=row[50],
         converted_opportunity_id=row[51],
+        invalid_at=row[52],
+        invalid_by=row[53],
+        archived_at=row[54],
+        archived_by=row[55],
     )
 
 

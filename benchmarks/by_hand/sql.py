@@ -17,7 +17,7 @@ LEAD_COLUMNS = (
     "mailing_address_city mailing_address_country record_type status do_not_call "
     "email_opt_out folded"
 ).split()
-#: The columns that a ``Lead`` is made of, in the order of its fields.
+#: The columns that a ``Lead`` is made of.
 READ_COLUMNS = (
     "id version owner_id created_at created_by updated_at updated_by deleted_at "
     "deleted_by last_name first_name english_name salutation number external_id "
@@ -27,7 +27,8 @@ READ_COLUMNS = (
     "mailing_address_po_box mailing_address_postal_code mailing_address_city "
     "mailing_address_province mailing_address_country do_not_call email_opt_out "
     "latest_activity_at entry_way description converted_at converted_by "
-    "converted_account_id converted_contact_id converted_opportunity_id"
+    "converted_account_id converted_contact_id converted_opportunity_id "
+    "invalid_at invalid_by archived_at archived_by"
 ).split()
 #: What a conversion reads of its lead.
 CONVERTED_COLUMNS = (

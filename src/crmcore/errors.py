@@ -183,6 +183,7 @@ REASONS: dict[str, str] = {
     "same_stage": "it is in this stage already",
     "stage_order": "this stage does not follow",
     "missing_fields": "these fields are missing: {missing}",
+    "invalid_record": "refers to a record that is no longer valid",
     "closed": "it is closed and must be reopened first",
     "not_closed": "it is not closed",
     "not_convertible": "leads in this status are not converted",
@@ -327,6 +328,16 @@ class AccessDenied(CRMError, PermissionError):
 
     code = "access.denied"
     template = "You may not {action} {entity}."
+
+
+class ReadOnlyRecord(AccessDenied):
+    """An invalid or archived record can only be looked at (REC-06).
+
+    ``details`` names ``action``, ``entity``, ``id`` and the ``state``.
+    """
+
+    code = "access.read_only_record"
+    template = "You may not {action} {entity} {id}: it can only be viewed."
 
 
 class UnknownActor(AccessDenied):

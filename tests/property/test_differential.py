@@ -349,7 +349,7 @@ def walk(
     for turn in range(200):
         options = {"after" if direction == "next" else "before": cursor}
         with crm.session(SYSTEM) as session:
-            page = session.find(Specimen, wanted, order_by=order, limit=size, **options)  # type: ignore[arg-type]
+            page = session.find(Specimen, wanted, order_by=order, limit=size, **options)  # type: ignore[call-overload]
             if disturbing is not None and turn < 3:
                 row = disturbing.specimens[turn % len(disturbing.specimens)]
                 inserted = {

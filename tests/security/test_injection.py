@@ -359,7 +359,8 @@ def test_malformed_cursors_are_refused(crm: CRM, cursor: Any) -> None:
 
 SYSTEM_FIELDS = (
     *("id", "version", "created_at", "created_by", "updated_at", "updated_by"),
-    *("deleted_at", "deleted_by"),
+    *("deleted_at", "deleted_by", "invalid_at", "invalid_by"),
+    *("archived_at", "archived_by"),
 )
 
 

@@ -17,7 +17,7 @@ __all__ = ["ACTIONS", "SYSTEM", "AccessPolicy", "Actor", "Profile"]
 #: What a profile may allow per entity (ACC-16).
 ACTIONS: Final = frozenset(
     {"create", "read", "edit", "delete", "restore", "purge", "assign", "import"}
-    | {"convert", "export"}
+    | {"convert", "export", "invalidate", "archive", "unarchive"}
 )
 
 _DAILY_WORK = ACTIONS - {"purge"}

@@ -31,7 +31,7 @@ TASK_PRIORITY = Picklist(
 )
 
 
-@entity("task", plural="tasks", display=("subject",))
+@entity("task", plural="tasks", display=("subject",), state="status")
 class Task(Record):
     """Something to do; ``related_to`` is its main record, ``links`` are further ones."""
 
@@ -42,7 +42,7 @@ class Task(Record):
     priority: str | None = fields.picklist(TASK_PRIORITY, default="normal")
     due_date: dt.date | None = fields.date(indexed=True)
     completed_at: dt.datetime | None = fields.datetime(copied=False)
-    related_to: Ref | None = fields.any_reference()
+    related_to: Ref | None = fields.any_reference(belongs=True)
     links: tuple[Ref, ...] | None = fields.list_of(Link())
     description: str | None = fields.long_text()
 
@@ -53,5 +53,5 @@ class Note(Record):
 
     title: str | None = fields.text(255)
     body: str | None = fields.long_text(required=True)
-    related_to: Ref | None = fields.any_reference()
+    related_to: Ref | None = fields.any_reference(belongs=True)
     links: tuple[Ref, ...] | None = fields.list_of(Link())

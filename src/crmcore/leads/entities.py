@@ -42,7 +42,13 @@ LEAD_TYPE = Picklist(
 _LISTS = (("status", "created_at"),)
 
 
-@entity("lead", plural="leads", display=("first_name", "last_name"), indexes=_LISTS)
+@entity(
+    "lead",
+    plural="leads",
+    display=("first_name", "last_name"),
+    indexes=_LISTS,
+    state="status",
+)
 class Lead(Record):
     """Somebody who may become a customer; converted once, read-only from then on."""
 

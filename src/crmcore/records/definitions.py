@@ -18,12 +18,15 @@ from crmcore.records.conventions import Conventions
 from crmcore.records.numbering import AutoNumber
 from crmcore.records.roll_ups import RollUp
 from crmcore.records.text import fold, full_name, identity_key
-from crmcore.records.types import FieldType, Link, Refused, Storage
+from crmcore.records.types import Choice, FieldType, Link, Refused, Storage
 
 if TYPE_CHECKING:
     from crmcore.records.record import Record
 
 __all__ = ["Column", "Conventions", "EntityDef", "FieldDef"]
+
+#: The categories of a state in which nothing is left to be done.
+CLOSED = frozenset({"won", "lost", "converted", "disqualified", "done", "canceled"})
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +49,8 @@ class FieldDef:
     on whose value the choices depend (REC-14). ``copied``: copies of a record
     take the value over (REC-07). ``on_delete``: what becomes of this
     reference when the record behind it is deleted: ``keep``, ``block``, ``clear`` or
-    ``cascade`` (REC-20).
+    ``cascade`` (REC-20). ``belongs``: the record is part of the one that the reference
+    leads to, and is invalid with it (REC-06).
     For forms (REC-12): ``help``, ``group``, ``sort_number`` (smaller stands further in
     front), ``compact`` (asked for on a small screen), ``applies_to`` (kinds of records),
     ``subordinates_may_edit`` (ACC-09).
@@ -77,6 +81,7 @@ class FieldDef:
     minimum_length: int | None = None
     controlling_field: str | None = None
     on_delete: str = "keep"
+    belongs: bool = False
     copied: bool = True
     help: str = ""
     group: str = ""
@@ -148,6 +153,7 @@ class EntityDef:
     that make a record's display name. Records of a ``managed`` entity are written by
     the library only, as a part of other verbs. ``retired`` are custom fields that were
     removed and may come back: their stored values are kept, and asked for by nobody.
+    ``state`` names the picklist field by whose category a record is open or closed.
 
     A ``custom_object`` was made by an administrator, with a ``data_type`` that tells
     what it is for, and ``switches`` for what it takes part in (REC-17). It has at most
@@ -163,6 +169,7 @@ class EntityDef:
     display: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     managed: bool = False
+    state: str | None = None
     retired: tuple[FieldDef, ...] = ()
     custom_object: bool = False
     data_type: str | None = None
@@ -293,6 +300,13 @@ class EntityDef:
             raise ValidationError.of(
                 name[:80], "unknown_field", entity=self.name
             ) from None
+
+    def is_closed(self, record: Record) -> bool:
+        """Tell whether a record is closed; one of an entity without states always is."""
+        kind = self.fields[self.state].type if self.state else None
+        if self.state is None or not isinstance(kind, Choice):
+            return True
+        return kind.picklist.category(self.value_of(record, self.state)) in CLOSED
 
     def value_of(self, record: Record, name: str) -> Any:
         """Return a field's value of ``record``, typed or custom."""

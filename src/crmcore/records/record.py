@@ -53,6 +53,10 @@ class Record:
     updated_by: UUID | None = fields.identifier(system=True)
     deleted_at: datetime | None = fields.datetime(system=True)
     deleted_by: UUID | None = fields.identifier(system=True)
+    invalid_at: datetime | None = fields.datetime(system=True)
+    invalid_by: UUID | None = fields.identifier(system=True)
+    archived_at: datetime | None = fields.datetime(system=True)
+    archived_by: UUID | None = fields.identifier(system=True)
     custom: Mapping[str, Any] = attrs.field(default=_NOTHING, eq=dict, hash=False)
 
     @classmethod
@@ -93,12 +97,14 @@ def entity(
     display: tuple[str, ...] = ("name",),
     indexes: tuple[tuple[str, ...], ...] = (),
     managed: bool = False,
+    state: str | None = None,
 ) -> Callable[[type[R]], type[R]]:
     """Make a class an entity: a frozen record with the declared fields.
 
     ``name`` is the stable key, ``plural`` the name of its table or collection,
     ``display`` the fields that make its display name, ``indexes`` compound indexes.
-    Records of a ``managed`` entity are written by the library only.
+    Records of a ``managed`` entity are written by the library only. ``state`` is the
+    picklist field whose category tells open records from closed ones.
     """
 
     def decorate(cls: type[R]) -> type[R]:
@@ -112,6 +118,7 @@ def entity(
             display=display,
             indexes=indexes,
             managed=managed,
+            state=state,
         )
         return made
 

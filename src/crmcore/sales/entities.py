@@ -89,14 +89,14 @@ ORIGIN = Picklist(
 _LISTS = (("stage_category", "close_date"),)
 
 
-@entity("opportunity", plural="opportunities", indexes=_LISTS)
+@entity("opportunity", plural="opportunities", indexes=_LISTS, state="stage_category")
 class Opportunity(Record):
     """A possible sale. Its stage is moved by ``session.sales``, not by an edit."""
 
     name: str | None = fields.text(255, required=True)
     number: str | None = fields.text(40, copied=False)
     external_id: str | None = fields.text(80, unique=True, label="External id")
-    account_id: UUID | None = fields.reference("account")
+    account_id: UUID | None = fields.reference("account", belongs=True)
     contact_id: UUID | None = fields.reference("contact")
     contact_ids: tuple[UUID, ...] | None = fields.list_of(
         Reference(entity="contact"), label="Contacts"
@@ -142,7 +142,9 @@ class Opportunity(Record):
 class StageChange(Record):
     """One step of an opportunity from a stage to another (SAL-03)."""
 
-    opportunity_id: UUID | None = fields.reference("opportunity", required=True)
+    opportunity_id: UUID | None = fields.reference(
+        "opportunity", required=True, belongs=True
+    )
     pipeline: str | None = fields.text(60)
     from_stage: str | None = fields.text(60)
     to_stage: str | None = fields.text(60, required=True)

@@ -39,7 +39,7 @@ from crmcore.unit.environment import Environment
 from crmcore.unit.operations import Journal, fingerprint
 from crmcore.unit.versions import at_version
 
-__all__ = ["UnitBase", "live"]
+__all__ = ["UnitBase", "listed", "live"]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -50,6 +50,13 @@ def live(entity: EntityDef) -> Bound:
     """Return the condition that a record is not deleted; the same for everybody."""
     subject = Subject(entity.fields["deleted_at"], entity, None, None)
     return Test(subject.column(), Operator.NULL)
+
+
+@lru_cache(maxsize=1_000)
+def listed(entity: EntityDef) -> Bound:
+    """Return the condition that lists ask for: not deleted, not archived (REC-06)."""
+    subject = Subject(entity.fields["archived_at"], entity, None, None)
+    return BoundAnd((live(entity), Test(subject.column(), Operator.NULL)))
 
 
 class UnitBase:
@@ -123,11 +130,20 @@ class UnitBase:
         return self._trusted
 
     def bind(
-        self, entity: EntityDef, criteria: Criteria, action: str = "read"
+        self,
+        entity: EntityDef,
+        criteria: Criteria,
+        action: str = "read",
+        *,
+        archived: bool = False,
     ) -> Bound:
-        """Return criteria joined with the actor's scope, checked; live records only."""
+        """Return criteria joined with the actor's scope, checked; live records only.
+
+        Archived records are among them where ``archived`` says so.
+        """
         wanted = self._binder.criteria(entity, criteria)
-        return BoundAnd((wanted, self._scope(entity, action), live(entity)))
+        there = live(entity) if archived else listed(entity)
+        return BoundAnd((wanted, self._scope(entity, action), there))
 
     def _read_scope(self, entity: EntityDef) -> Criteria:
         return self.decisions.scope(entity)

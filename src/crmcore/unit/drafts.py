@@ -133,6 +133,10 @@ _STAMPS = (
     "updated_by",
     "deleted_at",
     "deleted_by",
+    "invalid_at",
+    "invalid_by",
+    "archived_at",
+    "archived_by",
 )
 
 

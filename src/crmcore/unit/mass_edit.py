@@ -13,9 +13,9 @@ from crmcore.criteria import BoundAnd, BoundSort, Criteria, F, Query
 from crmcore.criteria.binding import Subject
 from crmcore.errors import AccessDenied, Problem, ValidationError
 from crmcore.records import EntityDef, Record
-from crmcore.unit.deleting import DeletingVerbs
 from crmcore.unit.drafts import Draft
 from crmcore.unit.reading import read_id
+from crmcore.unit.record_states import RecordStateVerbs
 
 __all__ = ["MassOutcome", "MassReport", "MassVerbs"]
 
@@ -59,7 +59,7 @@ class MassReport:
         return tuple(one for one in self.outcomes if not one.done)
 
 
-class MassVerbs(DeletingVerbs):
+class MassVerbs(RecordStateVerbs):
     """What a session can do with a selection; a refused record stops no other."""
 
     def mass_update(

@@ -95,6 +95,7 @@ class ReadingVerbs(UnitBase):
         after: Cursor | None = ...,
         before: Cursor | None = ...,
         total: Literal["exact"] | int | None = ...,
+        archived: bool = ...,
     ) -> Page[R]: ...
 
     @overload
@@ -108,6 +109,7 @@ class ReadingVerbs(UnitBase):
         after: Cursor | None = ...,
         before: Cursor | None = ...,
         total: Literal["exact"] | int | None = ...,
+        archived: bool = ...,
     ) -> Page[Record]: ...
 
     def find(
@@ -120,6 +122,7 @@ class ReadingVerbs(UnitBase):
         after: Cursor | None = None,
         before: Cursor | None = None,
         total: Literal["exact"] | int | None = None,
+        archived: bool = False,
     ) -> Page[R] | Page[Record]:
         """Return a page of the records that match, in order.
 
@@ -127,7 +130,7 @@ class ReadingVerbs(UnitBase):
         ``limit`` is the page size (1 to 2,000); ``after`` and ``before`` are cursors of
         an earlier page of the same filter and order; ``total`` is ``"exact"``, the
         number at which counting stops, or none. Without ``order_by`` the newest come
-        first.
+        first. ``archived`` also finds archived records (REC-06).
 
         Raises ValidationError for unknown fields, wrong types, foreign cursors.
         """
@@ -140,7 +143,7 @@ class ReadingVerbs(UnitBase):
             raise ValidationError.of("cursor", "malformed")
         sorts = sorts_of(order_by)
         order = self._binder.order(entity, sorts)
-        where = self.bind(entity, criteria)
+        where = self.bind(entity, criteria, archived=archived)
         mark = fingerprint(
             entity.name, to_json(criteria), [[s.path, s.descending] for s in sorts]
         )
@@ -214,6 +217,7 @@ class ReadingVerbs(UnitBase):
         *,
         order_by: Order = ...,
         chunk: int = ...,
+        archived: bool = ...,
     ) -> Iterator[R]: ...
 
     @overload
@@ -224,6 +228,7 @@ class ReadingVerbs(UnitBase):
         *,
         order_by: Order = ...,
         chunk: int = ...,
+        archived: bool = ...,
     ) -> Iterator[Record]: ...
 
     def stream(
@@ -233,14 +238,18 @@ class ReadingVerbs(UnitBase):
         *,
         order_by: Order = (),
         chunk: int = 1_000,
+        archived: bool = False,
     ) -> Iterator[R] | Iterator[Record]:
-        """Yield all records that match, in bounded memory; ``chunk`` are read at once."""
+        """Yield all records that match, in bounded memory; ``chunk`` are read at once.
+
+        ``archived`` also finds archived records.
+        """
         entity = self.schema.entity(kind)
         if type(chunk) is not int or chunk < 1:
             raise ValidationError.of("chunk", "malformed")
         query = Query(
             entity=entity,
-            where=self.bind(entity, criteria),
+            where=self.bind(entity, criteria, archived=archived),
             order=self._binder.order(entity, sorts_of(order_by)),
         )
         return chain.from_iterable(self.transaction.stream(query, chunk))
@@ -260,10 +269,13 @@ class ReadingVerbs(UnitBase):
         self,
         kind: type[Record] | str,
         criteria: Criteria = Everything(),  # noqa: B008 - immutable
+        *,
+        archived: bool = False,
     ) -> int:
-        """Return how many records match."""
+        """Return how many records match; ``archived`` counts archived ones as well."""
         entity = self.schema.entity(kind)
-        return self.transaction.count(entity, self.bind(entity, criteria))
+        where = self.bind(entity, criteria, archived=archived)
+        return self.transaction.count(entity, where)
 
     def aggregate(
         self,
@@ -279,10 +291,11 @@ class ReadingVerbs(UnitBase):
         ``group_by`` holds fields and periods: ``[F.stage, F.close_date.by("month")]``.
         Money is summed within one currency only. Groups are sorted by their keys. What
         belongs to a followed record that the actor may not see counts as missing.
+        Archived records count (REC-06).
         """
         entity = self.schema.entity(kind)
         plan = AggregatePlan.of(self._binder, entity, measures, tuple(group_by))
-        query = plan.query(self.bind(entity, criteria))
+        query = plan.query(self.bind(entity, criteria, archived=True))
         visible = {
             column.hop.name: condition
             for column in columns_in(query)

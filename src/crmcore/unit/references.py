@@ -88,6 +88,8 @@ class ReferenceChecks(RelationVerbs):
         record = changes.references.get((ref.entity, ref.id))
         if target is None or record is None or not self.visible(target, record):
             draft.refuse(field.name, "not_found")
+        elif record.invalid_at is not None:
+            draft.refuse(field.name, "invalid_record")
         elif isinstance(field.type, Reference) and field.type.filter is not None:
             chosen = self._trusted.criteria(target, from_json(field.type.filter))
             if not predicate(chosen, changes.follow)(record):

@@ -48,6 +48,11 @@ class Referrer:
             return "cascade" if self.entity.managed else "block"
         return wanted
 
+    @property
+    def belongs(self) -> bool:
+        """Tell whether the records are part of those that they refer to."""
+        return self.field.belongs or isinstance(self.field.type, MasterDetail)
+
     def criteria(self, target: str, ids: Collection[UUID]) -> Criteria:
         """Return the condition that a record refers to one of these."""
         kind, expression = self.field.type, F[self.field.name]

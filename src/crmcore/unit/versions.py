@@ -53,13 +53,22 @@ def _value(kind: Any, data: Any, conventions: Conventions) -> Any:
 
 
 def _stamps(entries: list[HistoryEntry]) -> dict[str, Any]:
-    """Return who changed and who deleted the record last, up to some entry."""
+    """Return who changed, deleted, invalidated, archived the record, up to some entry."""
     if not entries:
         return {}
-    last = entries[-1]
-    stamps: dict[str, Any] = {"updated_at": last.at, "updated_by": last.by}
-    turned = [e for e in entries if e.action in ("deleted", "restored")]
-    deleted = turned[-1] if turned and turned[-1].action == "deleted" else None
-    stamps["deleted_at"] = deleted.at if deleted else None
-    stamps["deleted_by"] = deleted.by if deleted else None
+    latest = entries[-1]
+    stamps: dict[str, Any] = {"updated_at": latest.at, "updated_by": latest.by}
+    for state, (into, back) in _TURNS.items():
+        turned = [e for e in entries if e.action in (into, back)]
+        last = turned[-1] if turned and turned[-1].action == into else None
+        stamps[f"{state}_at"] = last.at if last else None
+        stamps[f"{state}_by"] = last.by if last else None
     return stamps
+
+
+#: By which actions a record gets into a state and out of it again.
+_TURNS = {
+    "deleted": ("deleted", "restored"),
+    "invalid": ("invalidated", "revalidated"),
+    "archived": ("archived", "unarchived"),
+}

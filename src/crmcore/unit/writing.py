@@ -15,6 +15,7 @@ from crmcore.access import User
 from crmcore.errors import (
     AccessDenied,
     Problem,
+    ReadOnlyRecord,
     StaleRecord,
     UniqueViolation,
     ValidationError,
@@ -220,6 +221,7 @@ class WritingVerbs(ReferenceChecks):
         self.decisions.require(entity, action)
         if not self.decisions.covers(entity, record, action):
             raise AccessDenied(action=action, entity=entity.name, id=record.id)
+        _refuse_read_only(entity, record, action)
 
     def load_current(
         self, records: Sequence[Record], *, deleted: bool = False
@@ -335,6 +337,19 @@ class WritingVerbs(ReferenceChecks):
             refuse_circles(organisation, users)
         self.context = attrs.evolve(self.context, organisation=organisation)
         self.decisions = self.context.decisions
+
+
+def _refuse_read_only(entity: EntityDef, record: Record, action: str) -> None:
+    """Raise ReadOnlyRecord for an invalid record, and for an archived one (REC-06)."""
+    state = None
+    if record.invalid_at is not None:
+        state = "invalid"
+    elif record.archived_at is not None and action != "unarchive":
+        state = "archived"
+    if state is not None:
+        raise ReadOnlyRecord(
+            action=action, entity=entity.name, id=record.id, state=state
+        )
 
 
 def _users_in(changes: Changes) -> list[User]:

@@ -9,6 +9,8 @@ from functools import reduce
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
+import attrs
+
 from crmcore import (
     activities,
     customisation,
@@ -20,7 +22,8 @@ from crmcore import (
 )
 from crmcore.access import AccessPolicy, Actor, User
 from crmcore.customisation import EntitySchema, TenantSchemas
-from crmcore.errors import ValidationError
+from crmcore.customisation.triggers import trigger_problems, with_triggers
+from crmcore.errors import Problem, ValidationError
 from crmcore.ports import (
     Clock,
     IdFactory,
@@ -29,7 +32,15 @@ from crmcore.ports import (
     UUID7Factory,
     default_randomness,
 )
-from crmcore.records import Conventions, FieldDef, NumberFormat, Record, Schema
+from crmcore.records import (
+    Conventions,
+    FieldDef,
+    NumberFormat,
+    Record,
+    Schema,
+    Trigger,
+)
+from crmcore.records.triggers import Action
 from crmcore.session import Session
 from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
@@ -72,7 +83,8 @@ class CRM:
     as ``SalesSettings``); ``fields`` custom fields per entity; ``rules`` overrides
     of declared fields, such as ``{"lead.company_name": {"required": True}}``;
     ``numbering`` fields that are numbered, such as
-    ``{"lead.number": NumberFormat(prefix="LEA")}``;
+    ``{"lead.number": NumberFormat(prefix="LEA")}``; ``triggers`` what is done before and
+    after records of an entity are written, ``actions`` the functions that they call;
     ``region``, ``currency``, ``locale`` and ``timezone`` say how unmarked input is read.
     ``clock``, ``ids`` and ``randomness`` replace the machine's own in tests.
     """
@@ -86,6 +98,8 @@ class CRM:
         fields: Mapping[Any, Iterable[FieldDef]] | None = None,
         rules: Mapping[str, Mapping[str, Any]] | None = None,
         numbering: Mapping[str, NumberFormat] | None = None,
+        triggers: Mapping[Any, Iterable[Trigger]] | None = None,
+        actions: Mapping[str, Action] | None = None,
         policy: AccessPolicy | None = None,
         conventions: Conventions | None = None,
         cross_visibility_hits: bool = True,
@@ -95,6 +109,7 @@ class CRM:
     ) -> None:
         rooms = (*STANDARD_AREAS, *areas)
         schema = _schema(rooms, fields or {}, rules or {}, numbering or {})
+        schema = _with_triggers(schema, triggers or {}, actions or {})
         self._environment = Environment(
             store=store,
             schema=schema,
@@ -333,6 +348,24 @@ def _schema(
             *roll_up_problems(schema, entity),
         )
     ]
+    if problems:
+        raise ValidationError(problems)
+    return schema
+
+
+def _with_triggers(
+    schema: Schema,
+    triggers: Mapping[Any, Iterable[Trigger]],
+    actions: Mapping[str, Action],
+) -> Schema:
+    schema = attrs.evolve(schema, actions=dict(actions))
+    problems: list[Problem] = []
+    for kind, given in triggers.items():
+        entity = schema.entity(kind)
+        for trigger in given:
+            place = f"trigger.{entity.name}.{trigger.key}"
+            problems += trigger_problems(trigger, entity, schema, place)
+            schema = with_triggers(schema, {(entity.name, trigger.key): trigger})
     if problems:
         raise ValidationError(problems)
     return schema

@@ -174,6 +174,7 @@ def _record_type(one: RecordType, locale: str) -> dict[str, Any]:
         "required": list(one.required),
         "options": {name: list(keys) for name, keys in one.options.items()},
         "profiles": list(one.profiles),
+        "drafts": one.drafts,
     }
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
-from crmcore.criteria import Binder, from_json
+from crmcore.customisation.bound_criteria import criteria_problems
 from crmcore.customisation.captions import caption, caption_problems, with_captions
 from crmcore.customisation.items import Item
 from crmcore.customisation.numberings import (
@@ -19,20 +18,21 @@ from crmcore.customisation.numberings import (
 )
 from crmcore.customisation.rates import exchange_rate, rate_problems
 from crmcore.customisation.structuring import structured
+from crmcore.customisation.triggers import trigger_problems, with_triggers
 from crmcore.errors import MissingExtra, Problem, ValidationError
 from crmcore.records import (
-    Conventions,
     EntityDef,
     Layout,
     RecordType,
     Schema,
+    Trigger,
     ValidationRule,
 )
 from crmcore.records.schema import picklist_of
 from crmcore.records.validation_rules import SEVERITIES
 from crmcore.templates import Template, check
 
-__all__ = ["KINDS", "Kind", "checked_criteria"]
+__all__ = ["KINDS", "Kind"]
 
 Values = Mapping[tuple[str, str], Any]
 
@@ -145,31 +145,7 @@ def _rule_problems(
     for name in ("when", "must"):
         data = getattr(value, name)
         if data is not None:
-            yield from _criteria_problems(data, entity, schema, f"{place}.{name}")
-
-
-def _criteria_problems(
-    data: Any, entity: EntityDef, schema: Schema, place: str
-) -> Iterable[Problem]:
-    try:
-        checked_criteria(data, entity, schema)
-    except ValidationError as error:
-        for problem in error.problems:
-            yield Problem(f"{place}.{problem.field}", problem.reason, problem.details)
-
-
-#: Criteria fit a schema at any time or never.
-_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def checked_criteria(data: Any, entity: EntityDef, schema: Schema) -> Any:
-    """Return stored criteria, bound once to show that they fit the schema.
-
-    Raises ValidationError naming the field and what is wrong with it.
-    """
-    criteria = from_json(data)
-    Binder(schema, Conventions(), _ANY_MOMENT, trusted=True).criteria(entity, criteria)
-    return criteria
+            yield from criteria_problems(data, entity, schema, f"{place}.{name}")
 
 
 # -- templates -------------------------------------------------------------------------
@@ -186,7 +162,7 @@ def _template_problems(
     served = schema.entities.get(value.object) if value.object else None
     if value.condition is not None and served is not None:
         where = f"{place}.condition"
-        yield from _criteria_problems(value.condition, served, schema, where)
+        yield from criteria_problems(value.condition, served, schema, where)
     elif value.condition is not None:
         yield Problem(f"{place}.object", "required")
 
@@ -216,6 +192,12 @@ KINDS: dict[str, Kind] = {
                 schema,
                 validation_rules={**schema.validation_rules, **_grouped(values)},
             ),
+        ),
+        Kind(
+            name="trigger",
+            value=_structure(Trigger),
+            problems=trigger_problems,
+            place=with_triggers,
         ),
         Kind(
             name="numbering",

@@ -8,17 +8,19 @@ from typing import Any
 
 import attrs
 
+from crmcore.customisation.bound_criteria import checked_criteria
 from crmcore.customisation.captions import caption_problems
 from crmcore.customisation.fields import changed_field, custom_field
 from crmcore.customisation.items import Item, Items
 from crmcore.customisation.keys import field_key_problems
-from crmcore.customisation.kinds import KINDS, Kind, checked_criteria
+from crmcore.customisation.kinds import KINDS, Kind
 from crmcore.customisation.objects import OPERATION_LOG, RecordClasses, object_entity
 from crmcore.customisation.picklists import merged_picklist
 from crmcore.customisation.structuring import structured
 from crmcore.errors import Problem, ValidationError
 from crmcore.i18n.captions import Caption, Captions
 from crmcore.records import (
+    Boolean,
     Choice,
     Choices,
     EntityDef,
@@ -29,7 +31,12 @@ from crmcore.records import (
     Schema,
     fields,
 )
-from crmcore.records.record_types import RECORD_TYPE, RecordType, default_type
+from crmcore.records.record_types import (
+    DRAFT,
+    RECORD_TYPE,
+    RecordType,
+    default_type,
+)
 from crmcore.records.schema import picklist_of
 from crmcore.unit.formula_fields import formula_problems
 
@@ -188,9 +195,15 @@ class _Merging:
         for name, types in by_object.items():
             entity = self.schema.entity(name)
             field = _record_type_field(entity, types)
+            added = {RECORD_TYPE: field}
+            if any(one.drafts for one in types):
+                if DRAFT in entity.fields:
+                    place = f"record_type.{name}.drafts"
+                    self.problems.append(Problem(place, "key_taken", {"key": DRAFT}))
+                added[DRAFT] = fields.custom(DRAFT, Boolean(), system=True)
             self.schema = attrs.evolve(
                 self.schema.with_entity(
-                    attrs.evolve(entity, fields={**entity.fields, RECORD_TYPE: field})
+                    attrs.evolve(entity, fields={**entity.fields, **added})
                 ),
                 record_types={**self.schema.record_types, name: tuple(types)},
             )
@@ -230,10 +243,22 @@ class _Merging:
         if controlling is None:
             return
         controller = entity.fields.get(controlling)
-        if controller is None or picklist_of(controller) is None:
-            self.problems.append(
-                Problem(place, "not_a_picklist", {"key": controlling[:60]})
-            )
+        above = None if controller is None else picklist_of(controller)
+        if above is None:
+            details = {"key": controlling[:60]}
+            self.problems.append(Problem(place, "not_a_picklist", details))
+            return
+        circle = _circle_of(entity, field)
+        if circle:
+            details = {"path": " → ".join(circle)}
+            place = f"{place}.controlling_field"
+            self.problems.append(Problem(place, "cycle", details))
+        own = picklist_of(field)
+        for option in () if own is None else own.options:
+            if option.parent is not None and option.parent not in above.by_key:
+                details = {"value": option.parent[:60]}
+                place = f"picklist.{own.name if own else ''}.{option.key}.parent"
+                self.problems.append(Problem(place, "not_an_option", details))
 
     def _check_reference(self, kind: Reference, place: str) -> None:
         target = self.schema.entities.get(kind.entity)
@@ -279,6 +304,17 @@ class _Merging:
                 values[item.key.object, item.key.key] = value
         if values:
             self.schema = kind.place(self.schema, values)
+
+
+def _circle_of(entity: EntityDef, field: FieldDef) -> tuple[str, ...]:
+    """Return the way on which fields that control each other lead back to one."""
+    path = [field.name]
+    above = field.controlling_field
+    while above is not None and above not in path:
+        path.append(above)
+        following = entity.fields.get(above)
+        above = following.controlling_field if following else None
+    return (*path, field.name) if above == field.name else ()
 
 
 _BASIC_KINDS = frozenset({"field", "object", "picklist"})

@@ -39,6 +39,7 @@ from crmcore.records.record_types import RecordType
 from crmcore.records.roll_ups import RollUp
 from crmcore.records.schema import Schema
 from crmcore.records.text import fold, full_name, identity_key
+from crmcore.records.triggers import Trigger
 from crmcore.records.types import (
     Boolean,
     Choice,
@@ -120,6 +121,7 @@ __all__ = [
     "Schema",
     "Storage",
     "Text",
+    "Trigger",
     "ValidationRule",
     "WebAddress",
     "entity",

@@ -55,11 +55,6 @@ class Layout:
         for section in self.sections:
             yield from section.fields
 
-    def copied_fields(self) -> frozenset[str]:
-        """Return the fields that save-and-copy takes over (REC-07)."""
-        sections = [section for section in self.sections if section.copied]
-        return frozenset(one.field for part in sections for one in part.fields)
-
 
 def layout_for(
     layouts: Iterable[Layout],

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-__all__ = ["RECORD_TYPE", "RecordType", "default_type"]
+__all__ = ["DRAFT", "RECORD_TYPE", "RecordType", "default_type"]
 
 #: The key of the field that holds a record's type.
 RECORD_TYPE = "record_type"
+#: The key of the field that tells drafts, where some type of an entity has them.
+DRAFT = "draft"
 
 
 @attrs.frozen(kw_only=True)
@@ -19,6 +21,8 @@ class RecordType:
     ``options`` narrows picklists to some of their keys, by field; ``required`` names
     fields that must be filled; ``profiles`` those whose users may create such records
     (none named: everybody); ``process`` is the key of the pipeline or flow it follows.
+    With ``drafts`` a new record is a draft, which may lack what is required, until it is
+    submitted (REC-02).
     """
 
     key: str
@@ -30,6 +34,7 @@ class RecordType:
     required: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     process: str | None = None
+    drafts: bool = False
 
 
 def default_type(types: Iterable[RecordType]) -> RecordType | None:

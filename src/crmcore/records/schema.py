@@ -18,6 +18,7 @@ from crmcore.records.layouts import Layout
 from crmcore.records.numbering import NumberFormat
 from crmcore.records.picklists import Picklist
 from crmcore.records.record_types import RecordType
+from crmcore.records.triggers import Action, Trigger
 from crmcore.records.types import Choice
 from crmcore.records.validation_rules import ValidationRule
 
@@ -35,7 +36,9 @@ class Schema:
 
     ``version`` changes whenever something here does. ``value_sets`` are picklists that
     several fields share. ``record_types``, ``layouts`` and ``validation_rules`` go by
-    entity, ``captions`` are the tenant's own words for labels; ``additions`` holds whatever else is stored, by kind, object and key.
+    entity, and so do ``triggers``, which may call the host's ``actions`` by their names.
+    ``captions`` are the tenant's own words for labels; ``additions`` holds whatever else
+    is stored, by kind, object and key.
     """
 
     entities: Mapping[str, EntityDef]
@@ -44,6 +47,8 @@ class Schema:
     record_types: Mapping[str, tuple[RecordType, ...]] = _NOTHING
     layouts: Mapping[str, tuple[Layout, ...]] = _NOTHING
     validation_rules: Mapping[str, tuple[ValidationRule, ...]] = _NOTHING
+    triggers: Mapping[str, tuple[Trigger, ...]] = _NOTHING
+    actions: Mapping[str, Action] = _NOTHING
     captions: Captions = Captions()
     additions: Mapping[str, Mapping[tuple[str, str], Any]] = _NOTHING
 

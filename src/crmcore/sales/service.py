@@ -78,7 +78,9 @@ class SalesService:
         step = unit.drafts_of_new([(self._step(current, moved), {})], managed=True)
         unit.plan_creation(step, changes)
         unit.apply(changes)
-        return moved
+        stored = changes.stored(moved)
+        assert isinstance(stored, Opportunity)
+        return stored
 
     def _step(self, before: Opportunity, after: Opportunity) -> StageChange:
         since = before.stage_changed_at or before.created_at

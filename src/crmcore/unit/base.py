@@ -34,6 +34,7 @@ from crmcore.errors import (
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.records.exchange_rates import Rates
 from crmcore.storage import Event, HistoryEntry, Transaction
+from crmcore.unit.changes import Changes
 from crmcore.unit.context import Context
 from crmcore.unit.environment import Environment
 from crmcore.unit.operations import Journal, fingerprint
@@ -84,6 +85,8 @@ class UnitBase:
         self.warnings: list[Problem] = []
         self._journal = journal
         self._depth = 0
+        #: What is being applied while its triggers run, the outermost first.
+        self._applied: list[Changes] = []
         self._failure: BaseException | None = None
         self._trusted = Binder(
             context.schema, context.conventions, context.now, trusted=True

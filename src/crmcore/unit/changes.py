@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from crmcore.unit.drafts import Draft
 from crmcore.unit.formula_fields import work_out
 from crmcore.unit.record_settings import RecordSettings
 
-__all__ = ["Changes"]
+__all__ = ["LOGGED", "Changes", "event_of"]
 
 
 @attrs.define(eq=False)
@@ -44,7 +44,10 @@ class Changes:
     updates: dict[str, list[Update]] = attrs.field(factory=lambda: defaultdict(list))
     claims: list[Claim] = attrs.field(factory=list)
     releases: list[Claim] = attrs.field(factory=list)
+    #: Records as they are stored, where that is not as they were planned.
     numbered: dict[UUID, Record] = attrs.field(factory=dict)
+    #: What was deleted for good.
+    gone: list[tuple[EntityDef, Record]] = attrs.field(factory=list)
     history: list[HistoryEntry] = attrs.field(factory=list)
     events: list[Event] = attrs.field(factory=list)
 
@@ -73,11 +76,11 @@ class Changes:
         self.insertions[entity.name].append(Insertion(record, keys))
         if entity.unique_fields:
             self.claims.extend(claims_of(entity, record))
-        self._log(entity, record, "created", ())
+        self._log(entity, record, "created", (), draft.logs)
         return record
 
     def stored(self, record: Record) -> Record:
-        """Return a planned record as it was stored: applying may have numbered it."""
+        """Return a planned record as it is stored: numbered, or changed by triggers."""
         return self.numbered.get(record.id, record)
 
     def update(self, draft: Draft, action: str = "updated", **system: Any) -> Record:
@@ -96,7 +99,7 @@ class Changes:
             updated_by=self.context.actor.id,
         )
         self._replace(draft, new)
-        self._log(entity, new, action, self._differences(draft))
+        self._log(entity, new, action, self._differences(draft), draft.logs)
         return new
 
     def note_gone(self, entity: EntityDef, record: Record, action: str) -> None:
@@ -104,6 +107,8 @@ class Changes:
         stamps = {"deleted_at": record.deleted_at or self.context.now}
         gone = record.evolved(**stamps, version=record.version + 1)
         self.claims.extend(claims_of(entity, gone))
+        if record.deleted_at is None:
+            self.gone.append((entity, gone))
         self._log(entity, gone, action, ())
 
     def _changed_custom(
@@ -168,7 +173,12 @@ class Changes:
             )
 
     def _log(
-        self, entity: EntityDef, record: Record, action: str, changes: Any
+        self,
+        entity: EntityDef,
+        record: Record,
+        action: str,
+        changes: Any,
+        logs: Iterable[tuple[str, str]] = (),
     ) -> None:
         context = self.context
         entry = HistoryEntry(
@@ -183,19 +193,35 @@ class Changes:
         if self._settings.logs_changes(entity):
             self.history.append(entry)
         fields = [change.field for change in entry.changes]
-        self.events.append(
-            Event(
-                id=context.ids.new(),
-                kind=f"{entity.name}.{action}",
-                entity=entity.name,
-                record_id=record.id,
-                version=record.version,
-                at=context.now,
-                by=context.actor.id,
-                payload={"fields": fields} if fields else {},
-            )
-        )
+        payload = {"fields": fields} if fields else {}
+        self.events.append(event_of(context, entity, record, action, payload))
+        for trigger, text in logs:
+            told = {"trigger": trigger, "text": text}
+            self.events.append(event_of(context, entity, record, LOGGED, told))
 
+
+def event_of(
+    context: Context,
+    entity: EntityDef,
+    record: Record,
+    action: str,
+    payload: Mapping[str, Any],
+) -> Event:
+    """Return the event that tells that something was done with a record now."""
+    return Event(
+        id=context.ids.new(),
+        kind=f"{entity.name}.{action}",
+        entity=entity.name,
+        record_id=record.id,
+        version=record.version,
+        at=context.now,
+        by=context.actor.id,
+        payload=payload,
+    )
+
+
+#: What events of triggers are called.
+LOGGED = "trigger_logged"
 
 _NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from crmcore.errors import ValidationError
 from crmcore.records import AnyReference, EntityDef, FieldDef, MasterDetail, Record
+from crmcore.records.layouts import layout_for
+from crmcore.records.record_types import RECORD_TYPE
 from crmcore.unit.mass_edit import MassVerbs
 
 __all__ = ["CopyVerbs", "copy_of"]
@@ -22,14 +24,15 @@ class CopyVerbs(MassVerbs):
         """Return an unsaved record with the values of a stored one; nothing is written.
 
         Id, stamps, owner, unique values and fields that are not ``copied`` (number,
-        conversion, stage) are left out. With ``groups`` only the fields of these groups
-        and the links to its parents are taken over.
+        conversion, stage) are left out. With ``groups`` only the fields of these groups,
+        or sections of a layout, and the links to its parents are taken over.
 
         Raises NotFound, ValidationError for a group that no field has (REC-07).
         """
         entity = self.schema.entity(record)
         stored = self._get(entity, record.id)
-        made = copy_of(entity, stored, groups)
+        names = None if groups is None else self._fields_of(entity, groups)
+        made = copy_of(entity, stored, names)
         assert isinstance(made, type(record))
         return made
 
@@ -38,36 +41,60 @@ class CopyVerbs(MassVerbs):
     ) -> R:
         """Store a copy of a record with some values of its own and return it (REC-07).
 
-        Raises like :meth:`copy` and :meth:`create`.
+        Without ``groups`` the sections that the actor's layout marks as ``copied`` are
+        taken over, all fields where it marks none. Raises like :meth:`copy` and
+        :meth:`create`.
         """
+        if groups is None:
+            groups = self._copied_sections(record) or None
         return self.create(self.copy(record, groups), **values)
+
+    def _copied_sections(self, record: Record) -> tuple[str, ...]:
+        entity = self.schema.entity(record)
+        user = self.actor.user
+        layout = layout_for(
+            self.schema.layouts.get(entity.name, ()),
+            record_type=record[RECORD_TYPE],
+            profile=user.profile if user else None,
+        )
+        return tuple(s.key for s in layout.sections if s.copied) if layout else ()
+
+    def _fields_of(self, entity: EntityDef, groups: Collection[str]) -> frozenset[str]:
+        """Return the fields of groups and of sections of layouts, by their keys."""
+        known: dict[str, set[str]] = {}
+        for field in entity.fields.values():
+            if field.group:
+                known.setdefault(field.group, set()).add(field.name)
+        for layout in self.schema.layouts.get(entity.name, ()):
+            for section in layout.sections:
+                names = {one.field for one in section.fields}
+                known.setdefault(section.key, set()).update(names)
+        for group in groups:
+            if group not in known:
+                value = str(group)[:60]
+                raise ValidationError.of("groups", "not_an_option", value=value)
+        return frozenset(name for group in groups for name in known[group])
 
 
 def copy_of(
-    entity: EntityDef, record: Record, groups: Collection[str] | None = None
+    entity: EntityDef, record: Record, chosen: Collection[str] | None = None
 ) -> Record:
-    """Return a new record with the values of ``record`` that may be copied."""
-    if groups is not None:
-        _refuse_unknown(entity, groups)
+    """Return a new record with the values of ``record`` that may be copied.
+
+    With ``chosen`` only those of these fields, and the links to its parents.
+    """
     values = {
         name: value
         for name, value in entity.input_values(record).items()
-        if value is not None and _is_copied(entity.fields[name], groups)
+        if value is not None and _is_copied(entity.fields[name], chosen)
     }
     typed = {n: v for n, v in values.items() if not entity.fields[n].custom}
     custom = {n: v for n, v in values.items() if entity.fields[n].custom}
     return entity.record_class(**typed, custom=MappingProxyType(custom))
 
 
-def _is_copied(field: FieldDef, groups: Collection[str] | None) -> bool:
+def _is_copied(field: FieldDef, chosen: Collection[str] | None) -> bool:
     if field.unique or not field.copied or field.name == "owner_id":
         return False
     is_parent = isinstance(field.type, (AnyReference, MasterDetail))
-    return groups is None or is_parent or field.group in groups
-
-
-def _refuse_unknown(entity: EntityDef, groups: Collection[str]) -> None:
-    known = {field.group for field in entity.fields.values() if field.group}
-    for group in groups:
-        if group not in known:
-            raise ValidationError.of("groups", "not_an_option", value=str(group)[:60])
+    return chosen is None or is_parent or field.belongs or field.name in chosen

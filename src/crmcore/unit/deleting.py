@@ -14,6 +14,7 @@ from crmcore.unit.drafts import Draft
 from crmcore.unit.duplicates import DuplicateVerbs
 from crmcore.unit.record_settings import RecordSettings
 from crmcore.unit.referring import referrers
+from crmcore.unit.triggers import why_kept
 
 __all__ = ["DeletingVerbs"]
 
@@ -113,7 +114,11 @@ class DeletingVerbs(DuplicateVerbs):
         return [self._follow(part, for_good) for for_good, part in parts.items()]
 
     def _follow(self, part: Mapping[Place, Record], for_good: bool) -> Dependents:
-        return Dependents(self.schema, self.select_all, for_good).follow(part)
+        found = Dependents(self.schema, self.select_all, for_good).follow(part)
+        for place, record in found.gone.items():
+            if record.deleted_at is None:
+                found.block(place, why_kept(self.context, place[0], record))
+        return found
 
     def _refuse_users_at_work(self, records: Iterable[Record]) -> None:
         """Refuse to delete users who own or made records: they are disabled instead."""

@@ -111,6 +111,12 @@ class Dependents:
             problem = Problem("id", "referred_to", details)
             self.blocked.setdefault(root, []).append(problem)
 
+    def block(self, place: Place, problems: Iterable[Problem]) -> None:
+        """Note what stands in the way of a record, and so of those it goes with."""
+        for problem in problems:
+            for root in self._roots[place]:
+                self.blocked.setdefault(root, []).append(problem)
+
 
 def problems_of(blocked: Mapping[Place, Iterable[Problem]]) -> list[Problem]:
     """Return all that stands in the way of all records."""

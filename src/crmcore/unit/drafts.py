@@ -17,6 +17,7 @@ from crmcore.records import (
     Record,
     Refused,
 )
+from crmcore.records.record_types import DRAFT
 from crmcore.unit.context import Context
 
 __all__ = ["Draft", "EntityRule", "new_draft", "update_draft"]
@@ -36,6 +37,8 @@ class Draft:
     problems: list[Problem] = attrs.field(factory=list)
     #: What does not stop the record, but is told to the caller (REC-21).
     warnings: list[Problem] = attrs.field(factory=list)
+    #: What triggers tell of the write: their keys and texts (REC-22).
+    logs: list[tuple[str, str]] = attrs.field(factory=list)
     #: Services that own a field (stage, conversion) may set what callers may not.
     privileged: bool = False
 
@@ -43,6 +46,16 @@ class Draft:
     def is_new(self) -> bool:
         """Tell whether the record is about to be created."""
         return self.old is None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Tell whether the record is, or stays, one that was not submitted (REC-02)."""
+        return DRAFT in self.entity.fields and self[DRAFT] is True
+
+    @property
+    def asks_everything(self) -> bool:
+        """Tell whether all is demanded, not only what changes: new, or submitted now."""
+        return self.is_new or self.values.get(DRAFT, True) is False
 
     def __getitem__(self, name: str) -> Any:
         """Return the value that the field will have."""

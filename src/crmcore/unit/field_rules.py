@@ -36,7 +36,10 @@ def demand_required(draft: Draft) -> None:
 
     A required field is demanded of a new record and where a change empties it, so that
     old records stay editable; one that is required on modify is demanded at each change.
+    A record that is not submitted yet may lack them all.
     """
+    if draft.is_unfinished:
+        return
     refused = {problem.field for problem in draft.problems}
     for field in draft.entity.required_fields:
         name = field.name
@@ -47,7 +50,7 @@ def demand_required(draft: Draft) -> None:
 def _is_demanded(draft: Draft, field: FieldDef) -> bool:
     if not field.enabled or field.computed:
         return False
-    if draft.is_new:
+    if draft.asks_everything:
         return field.required or field.required_on_add
     if field.required_on_modify:
         return bool(draft.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crmcore.errors import ValidationError
+from crmcore.records.record_types import DRAFT, RECORD_TYPE
 from crmcore.unit.currencies import convert_amounts
 from crmcore.unit.drafts import Draft, EntityRule
 from crmcore.unit.field_rules import (
@@ -25,6 +26,8 @@ def finish(
     administrators demand of the finished values.
     """
     _check_restricted(draft)
+    if draft.is_new and _begins_as_draft(draft):
+        draft.values[DRAFT] = True
     for rule in rules:
         rule(draft)
     convert_amounts(draft)
@@ -34,6 +37,12 @@ def finish(
         rule(draft)
     if draft.problems:
         raise ValidationError(draft.problems)
+
+
+def _begins_as_draft(draft: Draft) -> bool:
+    """Tell whether new records of this type have to be submitted later (REC-02)."""
+    types = draft.context.schema.record_types.get(draft.entity.name, ())
+    return any(one.drafts and one.key == draft[RECORD_TYPE] for one in types)
 
 
 def _check_restricted(draft: Draft) -> None:

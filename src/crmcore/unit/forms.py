@@ -15,7 +15,7 @@ from crmcore.records.layouts import layout_for
 from crmcore.records.record_types import RECORD_TYPE
 from crmcore.unit.drafts import Draft, EntityRule
 
-__all__ = ["form_rules", "rules_follow"]
+__all__ = ["form_rules", "paths_in", "rules_follow"]
 
 Follow = Callable[[str, UUID], Record | None]
 
@@ -60,7 +60,7 @@ def _check_type(draft: Draft, types: Iterable[RecordType]) -> None:
         and profile not in chosen.profiles
     ):
         draft.refuse(RECORD_TYPE, "type_not_allowed", value=chosen.key)
-    for name in chosen.required:
+    for name in () if draft.is_unfinished else chosen.required:
         _demand(draft, name, everything=new_type)
     for name, keys in chosen.options.items():
         if new_type or draft.changes(name):
@@ -69,7 +69,7 @@ def _check_type(draft: Draft, types: Iterable[RecordType]) -> None:
 
 def _demand(draft: Draft, name: str, *, everything: bool) -> None:
     """Refuse an empty field: of new records, and where a change empties it."""
-    asked = everything or draft.is_new or draft.changes(name)
+    asked = everything or draft.asks_everything or draft.changes(name)
     if asked and draft[name] is None and not _is_refused(draft, name):
         draft.refuse(name, "required")
 
@@ -98,7 +98,7 @@ def _check_layout(draft: Draft, layouts: Iterable[Layout]) -> None:
     if layout is None:
         return
     for place in layout.fields():
-        if place.required and not place.read_only:
+        if place.required and not place.read_only and not draft.is_unfinished:
             _demand(draft, place.field, everything=False)
         if place.read_only and _is_given(draft, place.field) and not draft.privileged:
             draft.refuse(place.field, "read_only")
@@ -117,6 +117,8 @@ def _is_given(draft: Draft, name: str) -> bool:
 
 
 def _check_rules(draft: Draft, rules: Iterable[ValidationRule], follow: Follow) -> None:
+    if draft.is_unfinished:
+        return
     if draft.problems:
         # Values that were refused are missing here: rules would speak of them falsely.
         return
@@ -135,7 +137,7 @@ def _is_asked(draft: Draft, rule: ValidationRule) -> bool:
         known = RECORD_TYPE in draft.entity.fields
         if not known or draft[RECORD_TYPE] != rule.record_type:
             return False
-    if draft.is_new:
+    if draft.asks_everything:
         return True
     read = {_own_field(draft, path[0]) for path in _paths_of(rule)}
     return draft.changes(*read, *rule.required)
@@ -196,10 +198,14 @@ def _holds(
 
 
 def _paths_of(rule: ValidationRule) -> set[tuple[str, ...]]:
+    return paths_in(rule.when) | paths_in(rule.must)
+
+
+def paths_in(data: Mapping[str, Any] | None) -> set[tuple[str, ...]]:
+    """Return the paths of all fields that criteria in their JSON form speak of."""
     paths: set[tuple[str, ...]] = set()
-    for data in (rule.when, rule.must):
-        if data is not None:
-            _collect(from_json(data), paths)
+    if data is not None:
+        _collect(from_json(data), paths)
     return paths
 
 

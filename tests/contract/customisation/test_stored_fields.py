@@ -19,6 +19,7 @@ from crmcore import (
     ValidationError,
 )
 from crmcore.customisation import ItemKey, Put
+from crmcore.records import Option
 from crmcore.testing import Office, small_organisation
 from tests.contract.customisation.reasons import reasons
 
@@ -452,3 +453,42 @@ def test_a_plan_is_checked_again_when_it_is_applied(office: Office) -> None:
 
     assert {"field.lead.budget.type": "type_in_use"} == reasons(filled)
     assert "unknown_type" in reasons(forged).values()
+
+
+@pytest.mark.capability("REC-14")
+def test_lists_that_control_each_other_are_refused(office: Office) -> None:
+    """The way round is named, and nothing is stored."""
+    with office.session("admin") as s:
+        for name in ("one", "two"):
+            s.customisation.add_picklist(name, [Option("a", "A")])
+            s.customisation.add_field(
+                "lead", name, "picklist", options={"picklist": name}
+            )
+        s.customisation.change_field("lead", "one", controlling_field="two")
+        with pytest.raises(ValidationError) as caught:
+            s.customisation.change_field("lead", "two", controlling_field="one")
+
+    found = {p.field: p.details.get("path") for p in caught.value.problems}
+    assert "two → one → two" == found["field.lead.two.controlling_field"]
+
+
+@pytest.mark.capability("REC-14")
+def test_an_option_stands_under_a_known_one(office: Office) -> None:
+    """A parent that the controlling list does not have is refused by its key."""
+    with office.session("admin") as s:
+        s.customisation.add_picklist("country", [Option("cn", "China")])
+        cities = [Option("paris", "Paris", parent="fr")]
+        s.customisation.add_picklist("city", cities)
+        s.customisation.add_field(
+            "lead", "country", "picklist", options={"picklist": "country"}
+        )
+        with pytest.raises(ValidationError) as caught:
+            s.customisation.add_field(
+                "lead",
+                "city",
+                "picklist",
+                options={"picklist": "city"},
+                controlling_field="country",
+            )
+
+    assert {"picklist.city.paris.parent": "not_an_option"} == reasons(caught)

@@ -48,7 +48,11 @@ from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
 from crmcore.unit.formula_fields import formula_problems
 from crmcore.unit.roll_ups import roll_up_problems
-from crmcore.unit.user_rules import check_profile, check_timezone
+from crmcore.unit.user_rules import (
+    check_date_pattern,
+    check_profile,
+    check_timezone,
+)
 
 __all__ = ["CRM", "installed_areas"]
 
@@ -60,7 +64,7 @@ DEFAULT_TENANT = "default"
 _ORGANISATION = Area(
     name="organisation",
     entities=(User,),
-    rules={"user": (check_profile, check_timezone)},
+    rules={"user": (check_profile, check_timezone, check_date_pattern)},
 )
 
 #: The rooms of the house, in the order of their rules.

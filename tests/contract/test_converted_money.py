@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crmcore import CRM, F, Lead, Money, ValidationError
+from crmcore import CRM, AccessDenied, F, Lead, Money, ValidationError
 from crmcore.records import Conventions, ConvertedMoney
 from crmcore.records.converted_money import converted
 from crmcore.testing import Office
@@ -172,3 +172,41 @@ def test_an_emptied_amount_has_no_worth(dated: Office) -> None:
         assert s.count(Lead, F.budget.is_null()) == 1
         assert s.count(Lead, F.budget.converted.is_null()) == 1
         assert s.get(Lead, lead.id)["budget"] is None
+
+
+def test_amounts_are_converted_anew_in_batches(dated: Office) -> None:
+    """After a rate was corrected, each by its own day; what stays right is left alone."""
+    day = date(2026, 4, 1)
+    leads = [create(dated, f"L{n}", Money(10, "EUR"), signed=day) for n in range(3)]
+    own = create(dated, "Own", 10)
+    put_rate(dated, "1.15", date(2026, 3, 1))
+    assert worth("11.00") == budget_of(dated, leads[0]).worth
+
+    after, changed, rounds = None, 0, 0
+    while rounds == 0 or after is not None:
+        with dated.session("admin") as s:
+            done = s.customisation.reconvert("lead", after=after, limit=2)
+        after, changed, rounds = done.next, changed + done.changed, rounds + 1
+
+    assert (3, 3) == (changed, rounds)
+    assert {worth("11.50")} == {budget_of(dated, lead).worth for lead in leads}
+    with dated.session("admin") as s:
+        assert 1 == s.get(Lead, own.id).version
+        assert "reconverted" == s.history(leads[0])[-1].action
+        assert 0 == s.customisation.reconvert("lead").changed
+    with dated.session("alice") as s, pytest.raises(AccessDenied):
+        s.customisation.reconvert("lead")
+
+
+def test_a_missing_rate_stops_a_conversion(dated: Office) -> None:
+    """It is named, and no amount of the batch changes."""
+    lead = create(dated, "A", Money(10, "EUR"), signed=date(2026, 4, 1))
+    with dated.session("admin") as s:
+        for item in s.customisation.items():
+            if item.key.kind == "exchange_rate":
+                s.customisation.remove("exchange_rate", item.key.key)
+    with dated.session("admin") as s, pytest.raises(ValidationError) as caught:
+        s.customisation.reconvert("lead")
+
+    assert "no_exchange_rate" == caught.value.problems[0].reason
+    assert worth("11.00") == budget_of(dated, lead).worth

@@ -32,5 +32,8 @@ class User(Record):
     status: str | None = fields.picklist(USER_STATUS, default="active")
     language: str | None = fields.text(20)
     timezone: str | None = fields.text(60)
+    first_weekday: int | None = fields.integer(minimum=0, maximum=6)
+    clock_24: bool | None = fields.boolean(label="24-hour clock")
+    date_pattern: str | None = fields.text(20)
     region: str | None = fields.text(80)
     external_id: str | None = fields.text(80, unique=True, label="External id")

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import attrs
 
+from crmcore.errors import ValidationError
 from crmcore.exchange.columns import ColumnMapping, Target
 from crmcore.exchange.dates import read_date, read_datetime
 from crmcore.exchange.numbers import read_decimal, read_integer, read_money
 from crmcore.i18n import LOCALES, translate
+from crmcore.i18n.dates import parse_date
+from crmcore.i18n.numbers import parse_money, parse_number
 from crmcore.records import (
     AddressBlock,
     AnyReference,
@@ -26,9 +30,11 @@ from crmcore.records import (
     DateTime,
     DecimalNumber,
     FieldType,
+    Geolocation,
     Identifier,
     Integer,
     ListOf,
+    Money,
     MoneyAmount,
     OpenChoice,
     Percent,
@@ -116,6 +122,10 @@ def _reader_for(
         return lambda text: listed.get(_plain(text), text)
     if isinstance(kind, Choice):
         return _Choices(labels_of(kind.picklist))
+    if mapping.locale is not None:
+        strict = _reader_in(kind, mapping.locale, mapping, conventions)
+        if strict is not None:
+            return strict
     if isinstance(kind, MoneyAmount):
         currency = mapping.currency or conventions.currency
         return lambda text: read_money(text, currency)
@@ -128,6 +138,43 @@ def _reader_for(
     return _simple_reader(kind)
 
 
+def _reader_in(
+    kind: FieldType, locale: str, mapping: ColumnMapping, conventions: Conventions
+) -> Read | None:
+    """Return the strict reader of numbers, amounts and days as a locale writes them."""
+    if isinstance(kind, MoneyAmount):
+        currency = mapping.currency or conventions.currency
+        return _refusing(lambda text: Money(*parse_money(text, currency, locale)))
+    if isinstance(kind, DateOnly):
+        return _refusing(lambda text: parse_date(text, locale))
+    if isinstance(kind, Percent):
+        return _refusing(lambda text: parse_number(text.strip("%％ "), locale))
+    if isinstance(kind, DecimalNumber):
+        return _refusing(lambda text: parse_number(text, locale))
+    if isinstance(kind, Integer):
+        return _refusing(lambda text: _whole(parse_number(text, locale)))
+    return None
+
+
+def _whole(number: Decimal) -> int:
+    if number != number.to_integral_value():
+        raise Refused("not_integer")
+    return int(number)
+
+
+def _refusing(read: Read) -> Read:
+    """Return a reader that refuses a cell where ``read`` refuses a field."""
+
+    def reading(text: str) -> Any:
+        try:
+            return read(text)
+        except ValidationError as error:
+            (problem,) = error.problems
+            raise Refused(problem.reason, **problem.details) from None
+
+    return reading
+
+
 def _simple_reader(kind: FieldType) -> Read:
     if isinstance(kind, Percent):
         return lambda text: read_decimal(text.strip("%％ "))
@@ -137,7 +184,7 @@ def _simple_reader(kind: FieldType) -> Read:
         return read_integer
     if isinstance(kind, Boolean):
         return _read_boolean
-    if isinstance(kind, (AddressBlock, AnyReference)):
+    if isinstance(kind, (AddressBlock, AnyReference, Geolocation)):
         return _refuse_whole
     if isinstance(kind, Identifier):
         return lambda text: text

@@ -19,6 +19,7 @@ from crmcore.records import (
     AnyReference,
     EntityDef,
     FieldDef,
+    Geolocation,
     MoneyAmount,
     fold,
 )
@@ -45,7 +46,8 @@ class ColumnMapping:
     ``field`` is a field's key, or a part of one: ``mailing_address.city``,
     ``amount.currency``. ``default`` is used where the cell is empty; ``values``
     replaces cells by other ones, ``{"technolgy": "technology"}``; ``date_order`` is
-    ``"ymd"``, ``"dmy"`` or ``"mdy"``; ``currency`` the one of unmarked amounts.
+    ``"ymd"``, ``"dmy"`` or ``"mdy"``; ``currency`` the one of unmarked amounts;
+    ``locale`` that in which numbers, amounts and days are written, read strictly.
     """
 
     field: str | None
@@ -53,6 +55,7 @@ class ColumnMapping:
     values: Mapping[str, Any] = attrs.field(factory=dict)
     date_order: str | None = None
     currency: str | None = None
+    locale: str | None = None
 
 
 @attrs.frozen
@@ -92,7 +95,7 @@ def target_of(entity: EntityDef, name: str) -> Target | None:
         return None
     if not part:
         return Target(field)
-    wide = isinstance(field.type, (AddressBlock, MoneyAmount))
+    wide = isinstance(field.type, (AddressBlock, Geolocation, MoneyAmount))
     return Target(field, part) if wide and part in field.type.parts else None
 
 
@@ -117,7 +120,7 @@ def _names(entity: EntityDef) -> Iterator[tuple[str, str]]:
 
 def _is_guessed(field: FieldDef) -> bool:
     """Tell whether one cell can fill the field, and a file is expected to have it."""
-    whole = not isinstance(field.type, (AddressBlock, AnyReference))
+    whole = not isinstance(field.type, (AddressBlock, AnyReference, Geolocation))
     return whole and field.name not in NEVER_GUESSED
 
 

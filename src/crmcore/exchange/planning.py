@@ -34,6 +34,8 @@ from crmcore.exchange.reading import column_reader
 from crmcore.exchange.reasons import explain
 from crmcore.exchange.rows import Row, read_rows
 from crmcore.exchange.source import FileSource, Scan, open_source
+from crmcore.i18n.dates import date_order
+from crmcore.i18n.locales import is_locale
 from crmcore.records import DateOnly, DateTime, EntityDef, Refused
 from crmcore.unit import UnitOfWork
 
@@ -57,6 +59,7 @@ class Wishes:
     mode: str = "create"
     match_on: tuple[str, ...] | None = None
     duplicates: str = "skip"
+    locale: str | None = None
 
 
 def make_plan(unit: UnitOfWork, file: File, kind: Any, wishes: Wishes) -> ImportPlan:
@@ -171,7 +174,18 @@ def _columns(
     mappings.update(told)
     first = data[0].cells if data else ()
     columns = mapped_columns(entity, headers, first, mappings)
+    columns = tuple(_in_locale(column, wishes.locale) for column in columns)
     return tuple(_with_order(unit, entity, column, data) for column in columns)
+
+
+def _in_locale(column: Column, locale: str | None) -> Column:
+    mapping = column.mapping
+    chosen = mapping.locale or locale
+    if chosen is None or not is_locale(chosen):
+        return attrs.evolve(column, mapping=attrs.evolve(mapping, locale=chosen))
+    order = mapping.date_order or date_order(chosen)
+    mapping = attrs.evolve(mapping, locale=chosen, date_order=order)
+    return attrs.evolve(column, mapping=mapping)
 
 
 def _with_order(
@@ -240,6 +254,7 @@ def _checked(
     creates = plan.mode != "update"
     problems.extend(check_columns(entity, plan.columns, filled, creates=creates))
     problems.extend(_bad_orders(plan.columns))
+    problems.extend(_bad_locales(plan.columns))
     problems.extend(_bad_defaults(unit, entity, plan))
     repeats = _earlier(unit, plan)
     if repeats is not None and _would_double(unit, entity, plan):
@@ -252,6 +267,18 @@ def _bad_orders(columns: Sequence[Column]) -> list[Problem]:
         Problem(str(column.field), "not_an_option", {"value": order})
         for column in columns
         if (order := column.mapping.date_order) not in (None, *DATE_ORDERS)
+    ]
+
+
+def _bad_locales(columns: Sequence[Column]) -> list[Problem]:
+    wrong = {
+        locale
+        for column in columns
+        if (locale := column.mapping.locale) is not None and not is_locale(locale)
+    }
+    return [
+        Problem("locale", "unknown_language", {"value": str(locale)[:60]})
+        for locale in sorted(wrong, key=str)
     ]
 
 

@@ -17,6 +17,7 @@ from crmcore.records import (
     Address,
     AddressBlock,
     EntityDef,
+    Geolocation,
     ListOf,
     Money,
     MoneyAmount,
@@ -74,11 +75,20 @@ class Entry:
             kind = entity.fields[name].type
             if isinstance(kind, AddressBlock):
                 self.values[name] = Address(**parts)
+            elif isinstance(kind, Geolocation):
+                self._join_position(name, parts)
             elif isinstance(kind, MoneyAmount):
                 amount = self.values.get(name)
                 currency = str(parts["currency"]).strip().upper()
                 if isinstance(amount, Money):
                     self.values[name] = Money(amount.amount, currency)
+
+    def _join_position(self, name: str, parts: Mapping[str, Any]) -> None:
+        """Put a position together; half a position is none."""
+        if set(parts) == {"latitude", "longitude"}:
+            self.values[name] = dict(parts)
+        else:
+            self.refuse(name, "not_position")
 
 
 @attrs.frozen

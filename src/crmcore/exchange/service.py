@@ -57,6 +57,7 @@ class ExchangeService:
         mode: str = "create",
         match_on: tuple[str, ...] | None = None,
         duplicates: str = "skip",
+        locale: str | None = None,
         dry_run: bool = False,
     ) -> ImportPlan:
         """Return the plan of an import: a value; nothing is written (IMP-01 to IMP-03).
@@ -64,12 +65,15 @@ class ExchangeService:
         ``file`` is a path, a binary stream that can seek, or bytes. Encoding, delimiter
         and header are recognised unless they are given. ``mapping`` adds to and
         overrides the columns recognised by key, label or usual name: column -> field, or
-        the name of a saved mapping; None leaves a column out, a list fills several. ``defaults`` fill fields
-        of rows that leave them empty. ``mode`` is ``create``, ``update`` or ``upsert``;
+        the name of a saved mapping; None leaves a column out, a list fills several.
+        ``defaults`` fill fields of rows that leave them empty. ``mode`` is ``create``, ``update`` or ``upsert``;
         ``match_on`` the fields by which a row means an existing record (the external id
         if there is one). ``duplicates`` says what becomes of rows that look like an
         existing record: ``skip``, ``merge`` (fill its empty fields), ``create`` (and
-        remark it) or ``off`` (do not look). ``dry_run`` tries all rows out.
+        remark it) or ``off`` (do not look). With a ``locale`` (``"de"``, or
+        ``session.formats.language`` for the actor's own) numbers, amounts and days are
+        read strictly as people write them there; without one each cell is read by what
+        it shows. ``dry_run`` tries all rows out.
 
         What is wrong with the mapping stands in the plan's ``problems``. Raises
         ImportRejected for a file that cannot be read, AccessDenied, MissingExtra.
@@ -83,6 +87,7 @@ class ExchangeService:
             mode=mode,
             match_on=tuple(match_on) if match_on is not None else None,
             duplicates=duplicates,
+            locale=locale,
         )
         plan = make_plan(self._unit, file, kind, wishes)
         return self.try_out(plan) if dry_run and plan.is_valid else plan

@@ -16,6 +16,7 @@ from crmcore.i18n.typed_text import plain
 
 __all__ = [
     "DATE_PATTERNS",
+    "date_order",
     "first_weekday",
     "format_date",
     "format_datetime",
@@ -146,10 +147,20 @@ def _day(text: str, locale: str, pattern: str | None) -> date | None:
     if found is None:
         return None
     first, second, year = (part for part in found.groups() if part is not None)
-    order = re.sub("[^dMy]", "", shown)
+    order = _order(shown)
     if order.startswith("d"):
         return _date(year, second, first)
     return _date(year, first, second) if order.startswith("M") else None
+
+
+def _order(pattern: str) -> str:
+    return re.sub("[^dMy]", "", pattern)
+
+
+def date_order(locale: str = "en") -> str:
+    """Return in which order a locale writes days: ``dmy``, ``mdy`` or ``ymd``."""
+    letters = _order(_numeric(locale)).lower()
+    return "".join(dict.fromkeys(letters))
 
 
 def _date(year: str, month: str, day: str) -> date | None:

@@ -6,7 +6,7 @@
 
 The rate of the day is stored with the record, so that sums and filters over several
 currencies work in the database: ``F.amount.converted``. Later rates, and another default
-currency, change no record.
+currency, change no record; ``session.customisation.reconvert`` does.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from crmcore.errors import (
     StaleRecord,
     StorageError,
 )
+from crmcore.i18n.settings import FormatSettings
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.records.exchange_rates import Rates
 from crmcore.storage import Event, HistoryEntry, Transaction
@@ -121,6 +122,18 @@ class UnitBase:
         """
         stored = self.schema.added("exchange_rate").values()
         return Rates.of(stored, self.context.conventions.currency)
+
+    @property
+    def formats(self) -> FormatSettings:
+        """Return how the actor writes and reads dates, times and numbers (I18N-04)."""
+        user, own = self.actor.user, self.context.conventions
+        return FormatSettings(
+            language=own.locale,
+            timezone=own.timezone,
+            first_weekday=user.first_weekday if user else None,
+            clock_24=user.clock_24 if user else None,
+            date_pattern=user.date_pattern if user else None,
+        )
 
     def settings(self, kind: type[S]) -> S:
         """Return an area's settings: those given to the CRM, or the defaults."""

@@ -15,7 +15,7 @@ from crmcore.records.converted_money import (
 from crmcore.records.exchange_rates import Rates
 from crmcore.unit.drafts import Draft
 
-__all__ = ["convert_amounts"]
+__all__ = ["convert_amounts", "reconvert_amounts"]
 
 
 def convert_amounts(draft: Draft) -> None:
@@ -39,6 +39,29 @@ def convert_amounts(draft: Draft) -> None:
         except ValidationError as error:
             for problem in error.problems:
                 draft.refuse(field.name, problem.reason, **problem.details)
+
+
+def reconvert_amounts(draft: Draft) -> bool:
+    """Convert a stored record's amounts anew into the default currency of today.
+
+    Each takes the rate of its own day, as it is known now. Tells whether one changed;
+    raises ValidationError naming a rate that is missing.
+    """
+    context = draft.context
+    stored = context.schema.added("exchange_rate").values()
+    rates = Rates.of(stored, context.conventions.currency)
+    for field in draft.entity.converted_fields:
+        value = draft[field.name]
+        if value is not None:
+            plain = ConvertedMoney(value.amount, value.currency)
+            try:
+                _set(draft, field, converted(plain, rates, _day(draft, field)))
+            except ValidationError as error:
+                for problem in error.problems:
+                    draft.refuse(field.name, problem.reason, **problem.details)
+    if draft.problems:
+        raise ValidationError(draft.problems)
+    return bool(draft.values)
 
 
 def _set(draft: Draft, field: FieldDef, value: ConvertedMoney) -> None:

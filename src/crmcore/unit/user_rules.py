@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crmcore.access import Organisation, User
 from crmcore.errors import ValidationError
+from crmcore.i18n.dates import DATE_PATTERNS
 from crmcore.unit.drafts import Draft
 
-__all__ = ["check_profile", "check_timezone", "refuse_circles"]
+__all__ = ["check_date_pattern", "check_profile", "check_timezone", "refuse_circles"]
 
 
 def check_profile(draft: Draft) -> None:
@@ -29,6 +30,13 @@ def check_timezone(draft: Draft) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         draft.refuse("timezone", "not_an_option", value=name)
+
+
+def check_date_pattern(draft: Draft) -> None:
+    """Refuse a way of writing dates that the library does not know (I18N-04)."""
+    pattern = draft.values.get("date_pattern")
+    if pattern is not None and pattern not in DATE_PATTERNS:
+        draft.refuse("date_pattern", "not_an_option", value=pattern)
 
 
 def refuse_circles(organisation: Organisation, written: Iterable[User]) -> None:

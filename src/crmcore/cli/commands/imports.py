@@ -55,6 +55,9 @@ def import_file(
     delimiter: Annotated[
         str | None, typer.Option(help="Such as ';'; without it recognised.")
     ] = None,
+    locale: Annotated[
+        str | None, typer.Option(help="Such as de: how numbers and days are written.")
+    ] = None,
     no_header: Annotated[
         bool, typer.Option("--no-header", help="The first row holds data already.")
     ] = False,
@@ -72,6 +75,7 @@ def import_file(
         "delimiter": delimiter,
         "has_header": False if no_header else None,
         "mapping": mapping,
+        "locale": locale,
         "duplicates": duplicates.value,
         "dry_run": dry_run,
     }

@@ -66,6 +66,8 @@ REASONS: dict[str, str] = {
     "unknown_timezone": "{value} is not a time zone",
     "not_an_option": "{value} is not one of the choices",
     "inactive_option": "{value} can no longer be chosen",
+    "not_of_this_kind": "is no field of records of the kind {value}",
+    "no_activities": "refers to a record that takes no activities",
     "type_not_allowed": "{value} is not open to you",
     "not_of_this_type": "{value} is not a choice of records of this type",
     "not_allowed_here": "{value} cannot be chosen under {controlling}",

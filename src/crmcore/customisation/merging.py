@@ -233,6 +233,8 @@ class _Merging:
             self.problems.extend(formula_problems(self.schema, entity))
             for field in entity.custom_fields:
                 self._check_field(entity, field)
+            for field in entity.partial_fields:
+                self._check_kinds(entity, field)
 
     def _check_field(self, entity: EntityDef, field: FieldDef) -> None:
         place = f"field.{entity.name}.{field.name}"
@@ -258,6 +260,16 @@ class _Merging:
             if option.parent is not None and option.parent not in above.by_key:
                 details = {"value": option.parent[:60]}
                 place = f"picklist.{own.name if own else ''}.{option.key}.parent"
+                self.problems.append(Problem(place, "not_an_option", details))
+
+    def _check_kinds(self, entity: EntityDef, field: FieldDef) -> None:
+        """Note kinds of records that a field is meant for and that there are not."""
+        place = f"field.{entity.name}.{field.name}.applies_to"
+        teller = entity.kind_field
+        picklist = picklist_of(teller) if teller is not None else None
+        for kind in field.applies_to:
+            if picklist is None or kind not in picklist.by_key:
+                details = {"value": kind[:60]}
                 self.problems.append(Problem(place, "not_an_option", details))
 
     def _check_reference(self, kind: Reference, place: str) -> None:

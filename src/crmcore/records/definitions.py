@@ -52,7 +52,8 @@ class FieldDef:
     ``cascade`` (REC-20). ``belongs``: the record is part of the one that the reference
     leads to, and is invalid with it (REC-06).
     For forms (REC-12): ``help``, ``group``, ``sort_number`` (smaller stands further in
-    front), ``compact`` (asked for on a small screen), ``applies_to`` (kinds of records),
+    front), ``compact`` (asked for on a small screen), ``applies_to`` (the kinds of
+    records that have the field, by the entity's ``kind``, else its ``record_type``),
     ``subordinates_may_edit`` (ACC-09).
     """
 
@@ -300,6 +301,17 @@ class EntityDef:
             raise ValidationError.of(
                 name[:80], "unknown_field", entity=self.name
             ) from None
+
+    @cached_property
+    def kind_field(self) -> FieldDef | None:
+        """Return the field that tells kinds of records apart, for ``applies_to``."""
+        found = self.fields.get("kind") or self.fields.get("record_type")
+        return found if found is not None and isinstance(found.type, Choice) else None
+
+    @cached_property
+    def partial_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields that only some kinds of records have (REC-12)."""
+        return tuple(f for f in self.fields.values() if f.applies_to)
 
     def is_closed(self, record: Record) -> bool:
         """Tell whether a record is closed; one of an entity without states always is."""

@@ -9,7 +9,36 @@ from crmcore.records import FieldDef, Picklist
 from crmcore.records.schema import picklist_of
 from crmcore.unit.drafts import Draft
 
-__all__ = ["check_given", "demand_required", "refuse_foreign_choices"]
+__all__ = [
+    "applies",
+    "check_given",
+    "demand_required",
+    "refuse_foreign_choices",
+    "refuse_foreign_fields",
+]
+
+
+def applies(draft: Draft, field: FieldDef) -> bool:
+    """Tell whether records of this kind have the field at all (REC-12)."""
+    if not field.applies_to or draft.entity.kind_field is None:
+        return True
+    kind = draft[draft.entity.kind_field.name]
+    return kind is None or kind in field.applies_to
+
+
+def refuse_foreign_fields(draft: Draft) -> None:
+    """Refuse values in fields that records of this kind do not have.
+
+    What was filled before the kind changed stays, and may be emptied.
+    """
+    for field in draft.entity.partial_fields:
+        given = draft.values.get(field.name)
+        if given in (None, field.default) or applies(draft, field):
+            continue
+        kind = draft.entity.kind_field
+        assert kind is not None
+        value = str(draft[kind.name])
+        draft.refuse(field.name, "not_of_this_kind", value=value)
 
 
 def check_given(draft: Draft, field: FieldDef, value: Any) -> None:
@@ -48,7 +77,7 @@ def demand_required(draft: Draft) -> None:
 
 
 def _is_demanded(draft: Draft, field: FieldDef) -> bool:
-    if not field.enabled or field.computed:
+    if not field.enabled or field.computed or not applies(draft, field):
         return False
     if draft.asks_everything:
         return field.required or field.required_on_add

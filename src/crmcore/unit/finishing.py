@@ -12,6 +12,7 @@ from crmcore.unit.field_rules import (
     check_given,
     demand_required,
     refuse_foreign_choices,
+    refuse_foreign_fields,
 )
 
 __all__ = ["finish"]
@@ -31,6 +32,7 @@ def finish(
     for rule in rules:
         rule(draft)
     convert_amounts(draft)
+    refuse_foreign_fields(draft)
     demand_required(draft)
     refuse_foreign_choices(draft)
     for rule in forms:

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from crmcore.criteria import from_json, predicate
-from crmcore.records import FieldDef, Record, Ref, Reference
+from crmcore.records import (
+    AnyReference,
+    EntityDef,
+    FieldDef,
+    Record,
+    Ref,
+    Reference,
+)
 from crmcore.unit.changes import Changes
 from crmcore.unit.drafts import Draft
 from crmcore.unit.forms import rules_follow
@@ -90,6 +97,8 @@ class ReferenceChecks(RelationVerbs):
             draft.refuse(field.name, "not_found")
         elif record.invalid_at is not None:
             draft.refuse(field.name, "invalid_record")
+        elif field.belongs and _takes_no_activities(field, target):
+            draft.refuse(field.name, "no_activities")
         elif isinstance(field.type, Reference) and field.type.filter is not None:
             chosen = self._trusted.criteria(target, from_json(field.type.filter))
             if not predicate(chosen, changes.follow)(record):
@@ -134,6 +143,12 @@ class ReferenceChecks(RelationVerbs):
     def _shown(self, draft: Draft, record: Record) -> str:
         seen = self.visible(draft.entity, record)
         return draft.entity.display_name(record) if seen else "…"
+
+
+def _takes_no_activities(field: FieldDef, target: EntityDef) -> bool:
+    """Tell whether an administrator closed an object to tasks and notes (REC-17)."""
+    tied = isinstance(field.type, AnyReference) and target.custom_object
+    return tied and "activities" not in target.switches
 
 
 def _wanted(draft: Draft, field: FieldDef, everything: bool) -> Iterable[Ref]:

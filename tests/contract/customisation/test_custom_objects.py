@@ -13,6 +13,7 @@ from crmcore import (
     NotFound,
     Ref,
     StaleRecord,
+    Task,
     UniqueViolation,
     ValidationError,
 )
@@ -246,3 +247,18 @@ def test_changes_are_written_into_an_operation_log(office: Office) -> None:
     assert {"object.bad.log_object": "not_a_log"} == reasons(refused)
     assert ["created", "updated"] == [log["name"] for log in logs.items]
     assert [{"field": "size", "old": 1, "new": 2}] == logs.items[1]["changes"]
+
+
+@pytest.mark.capability("REC-17")
+def test_an_object_may_be_closed_to_activities(projects: Office) -> None:
+    """Tasks and notes are refused for records of an object without that switch."""
+    with projects.session("admin") as s:
+        s.customisation.add_object("part", label="Part", switches=["history"])
+    schema = projects.crm.schema()
+    project, part = (schema.entity(name).record_class for name in ("project", "part"))
+    with projects.session() as s:
+        open_to, closed = s.create(project(), name="A"), s.create(part(), name="B")
+        s.create(Task(subject="Call", related_to=Ref.to(open_to)))
+        with pytest.raises(ValidationError) as caught:
+            s.create(Task(subject="Call", related_to=Ref.to(closed)))
+        assert {"related_to": "no_activities"} == reasons(caught)

@@ -11,6 +11,7 @@ import pytest
 from crmcore import (
     CRM,
     AccessDenied,
+    Account,
     F,
     Lead,
     Money,
@@ -492,3 +493,43 @@ def test_an_option_stands_under_a_known_one(office: Office) -> None:
             )
 
     assert {"picklist.city.paris.parent": "not_an_option"} == reasons(caught)
+
+
+@pytest.mark.capability("REC-12")
+def test_a_field_applies_to_some_kinds_of_records(office: Office) -> None:
+    """Others neither need nor take it; what was filled before stays and may be emptied."""
+    with office.session("admin") as s:
+        s.customisation.change_field(
+            "account", "region", applies_to=["organisation"], required=True
+        )
+    with office.session("alice") as s:
+        with pytest.raises(ValidationError) as caught:
+            s.create(Account(name="Acme"))
+        assert {"region": "required"} == reasons(caught)
+        person: dict[str, Any] = {
+            "kind": "person",
+            "last_name": "Wu",
+            "first_name": "Li",
+        }
+        s.create(Account(**person))
+        with pytest.raises(ValidationError) as caught:
+            s.create(Account(**person, region="North"))
+        assert {"region": "not_of_this_kind"} == reasons(caught)
+
+        acme = s.create(Account(name="Acme", region="North"))
+        acme = s.update(acme, **person)
+        assert "North" == acme.region
+        with pytest.raises(ValidationError) as caught:
+            s.update(acme, region="South")
+        assert {"region": "not_of_this_kind"} == reasons(caught)
+        assert s.update(acme, region=None).region is None
+
+
+@pytest.mark.capability("REC-12")
+@pytest.mark.parametrize("entity", ["account", "note"])
+def test_a_field_applies_to_kinds_that_there_are(office: Office, entity: str) -> None:
+    """An unknown kind is refused, and any kind where records have none."""
+    field = "region" if entity == "account" else "title"
+    with office.session("admin") as s, pytest.raises(ValidationError) as caught:
+        s.customisation.change_field(entity, field, applies_to=["martian"])
+    assert {f"field.{entity}.{field}.applies_to": "not_an_option"} == reasons(caught)

@@ -26,8 +26,8 @@ except ImportError:
 
 _CHAPTERS = (
     *("claims", "concurrency", "custom_fields", "journal", "match_keys", "numbers"),
-    *("operations", "paging", "queries", "reckoning", "records", "unit_of_work"),
-    *("versions", "workbench"),
+    *("operations", "paging", "queries", "reckoning", "records", "shaping"),
+    *("unit_of_work", "versions", "workbench"),
 )
 # Asserts of the chapters then show the values that they compared.
 pytest.register_assert_rewrite(*(f"{__name__}.{chapter}" for chapter in _CHAPTERS))
@@ -45,6 +45,7 @@ from crmcore.testing.storage_suite.paging import PagingChapter  # noqa: E402
 from crmcore.testing.storage_suite.queries import QueriesChapter  # noqa: E402
 from crmcore.testing.storage_suite.reckoning import AggregatesChapter  # noqa: E402
 from crmcore.testing.storage_suite.records import RecordsChapter  # noqa: E402
+from crmcore.testing.storage_suite.shaping import ShapingChapter  # noqa: E402
 from crmcore.testing.storage_suite.unit_of_work import UnitOfWorkChapter  # noqa: E402
 from crmcore.testing.storage_suite.versions import VersionsChapter  # noqa: E402
 from crmcore.testing.storage_suite.workbench import (  # noqa: E402
@@ -64,6 +65,7 @@ class StorageSuite(
     AggregatesChapter,
     PagingChapter,
     CustomFieldsChapter,
+    ShapingChapter,
     ClaimsChapter,
     NumbersChapter,
     MatchKeysChapter,

@@ -73,6 +73,11 @@ class Workbench:
         self._binder = Binder(self.schema, Conventions(), START)
         self.store.install(self.schema)
 
+    @property
+    def binder(self) -> Binder:
+        """Return what checks criteria, for the schema that the bench has now."""
+        return attrs.evolve(self._binder, schema=self.schema)
+
     def entity(self, kind: type[Record]) -> EntityDef:
         """Return the definition of an entity."""
         return self.schema.entity(kind)
@@ -129,13 +134,13 @@ class Workbench:
 
     def bound(self, criteria: Criteria, kind: type[Record] = Specimen) -> Bound:
         """Return checked criteria."""
-        return self._binder.criteria(self.entity(kind), criteria)
+        return self.binder.criteria(self.entity(kind), criteria)
 
     def order(
         self, *sorts: Sort, kind: type[Record] = Specimen
     ) -> tuple[BoundSort, ...]:
         """Return a checked order, made total by the id."""
-        return self._binder.order(self.entity(kind), sorts)
+        return self.binder.order(self.entity(kind), sorts)
 
     def query(
         self,
@@ -208,7 +213,7 @@ class Workbench:
         return set(rows)
 
     def _column(self, field: FieldExpression) -> Any:
-        return self._binder.subject(self.entity(Specimen), path_of(field)).column()
+        return self.binder.subject(self.entity(Specimen), path_of(field)).column()
 
 
 def insert(transaction: Transaction, schema: Schema, records: Iterable[Record]) -> None:

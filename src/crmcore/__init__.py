@@ -54,6 +54,7 @@ from crmcore.records import (
 from crmcore.sales import Opportunity, Pipeline, SalesSettings, Stage, StageChange
 from crmcore.session import Session
 from crmcore.storage import MemoryStore, Store
+from crmcore.tags import Tag
 from crmcore.unit import Area
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "Store",
     "StoreRefused",
     "StoreUnavailable",
+    "Tag",
     "Task",
     "Total",
     "TransitionRefused",

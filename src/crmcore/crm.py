@@ -19,6 +19,7 @@ from crmcore import (
     parties,
     reporting,
     sales,
+    tags,
 )
 from crmcore.access import AccessPolicy, Actor, User
 from crmcore.customisation import EntitySchema, TenantSchemas
@@ -73,6 +74,7 @@ STANDARD_AREAS = (
     parties.AREA,
     leads.AREA,
     activities.AREA,
+    tags.AREA,
     sales.AREA,
     exchange.AREA,
     reporting.AREA,

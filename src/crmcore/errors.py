@@ -72,6 +72,7 @@ REASONS: dict[str, str] = {
     "not_of_this_type": "{value} is not a choice of records of this type",
     "not_allowed_here": "{value} cannot be chosen under {controlling}",
     "fixed_once_created": "cannot be changed once the record is created",
+    "unknown_tag": "there is no tag {value}",
     "not_fitting": "refers to a record that may not be chosen here",
     "too_short": "must have at least {minimum} characters",
     "switched_off": "is switched off",

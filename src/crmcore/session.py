@@ -10,6 +10,7 @@ from crmcore.leads import LeadService
 from crmcore.parties import PartyService
 from crmcore.reporting import ReportingService
 from crmcore.sales import SalesService
+from crmcore.tags import TagService
 from crmcore.templates import TemplateService
 from crmcore.unit import UnitOfWork
 from crmcore.unit.templates import template_service
@@ -48,6 +49,11 @@ class Session(UnitOfWork):
     def customisation(self) -> CustomisationService:
         """Return the verbs of administrators: fields, objects, picklists, rules ..."""
         return CustomisationService(self)
+
+    @property
+    def tags(self) -> TagService:
+        """Return the verbs of tags: tag, untag, create, counts ... (REC-23)."""
+        return TagService(self)
 
     @property
     def templates(self) -> TemplateService:

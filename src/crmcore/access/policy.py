@@ -60,10 +60,10 @@ DEFAULT_PROFILES: Final = (
     Profile("sales", _STAFF),
 )
 
-_DEFAULT_ACCESS: Mapping[str, str] = MappingProxyType({"user": "read"})
+_DEFAULT_ACCESS: Mapping[str, str] = MappingProxyType({"user": "read", "tag": "read"})
 
 
-def _with_users(given: Mapping[str, str]) -> Mapping[str, str]:
+def _with_defaults(given: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType({**_DEFAULT_ACCESS, **given})
 
 
@@ -72,7 +72,7 @@ class AccessPolicy:
     """The rules of one set-up.
 
     ``default_access`` is what everybody may do with an entity's records: ``private``
-    (the default; users: ``read``), ``read`` or ``edit``, which leaves deleting and
+    (the default; users and tags: ``read``), ``read`` or ``edit``, which leaves deleting and
     handing over to the owner (ACC-13). ``hierarchy_access`` is what superiors may do
     with subordinates' records: ``edit`` or ``read`` (ACC-10).
     """
@@ -80,7 +80,7 @@ class AccessPolicy:
     profiles: tuple[Profile, ...] = DEFAULT_PROFILES
     default_access: Mapping[str, str] = attrs.field(
         default=_DEFAULT_ACCESS,
-        converter=_with_users,
+        converter=_with_defaults,
         validator=deep_mapping(
             key_validator=instance_of(str),
             value_validator=in_(("private", "read", "edit")),

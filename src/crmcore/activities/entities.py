@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from uuid import UUID
 
 from crmcore.records import Link, Option, Picklist, Record, Ref, entity, fields
 
@@ -44,6 +45,7 @@ class Task(Record):
     completed_at: dt.datetime | None = fields.datetime(copied=False)
     related_to: Ref | None = fields.any_reference(belongs=True)
     links: tuple[Ref, ...] | None = fields.list_of(Link())
+    tag_ids: tuple[UUID, ...] | None = fields.tags("task")
     description: str | None = fields.long_text()
 
 

@@ -102,7 +102,7 @@ class Batch:
         ready = pending
         for field, names in references_of(pending).items():
             target = _target(self._entity, field)
-            found = resolve(self._unit, target, names)
+            found = resolve(self._unit, target, names, self._entity)
             own = self._own_names(pending) if target == self._entity.name else {}
             ready = [e for e in ready if self._link(e, field, found, own)]
         return ready

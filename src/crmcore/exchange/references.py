@@ -14,6 +14,7 @@ from uuid import UUID
 from crmcore.access import User
 from crmcore.criteria import F
 from crmcore.records import EntityDef, identity_key
+from crmcore.tags.lookup import tags_named
 from crmcore.unit import UnitOfWork
 
 __all__ = ["AMBIGUOUS", "Found", "resolve"]
@@ -25,10 +26,18 @@ AMBIGUOUS = "ambiguous"
 Found = dict[str, UUID | str]
 
 
-def resolve(unit: UnitOfWork, target: str, names: Collection[str]) -> Found:
-    """Return the ids of the records of entity ``target`` that cells name."""
+def resolve(
+    unit: UnitOfWork, target: str, names: Collection[str], referring: EntityDef
+) -> Found:
+    """Return the ids of the records of entity ``target`` that cells name.
+
+    The cells fill fields of ``referring``.
+    """
     if target == "user":
         return _users(unit, names)
+    if target == "tag":
+        tags = tags_named(unit, referring, names)
+        return {name: tag.id for name, tag in tags.items()}
     entity = unit.schema.entity(target)
     found = _by_unique_value(unit, entity, names)
     missing = [name for name in names if name not in found]

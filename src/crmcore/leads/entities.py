@@ -85,6 +85,7 @@ class Lead(Record):
     email_opt_out: bool | None = fields.boolean(default=False, label="E-mail opt-out")
     latest_activity_at: dt.datetime | None = fields.datetime(copied=False)
     entry_way: str | None = fields.picklist(picklists.ENTRY_WAY)
+    tag_ids: tuple[UUID, ...] | None = fields.tags("lead")
     description: str | None = fields.long_text()
     converted_at: dt.datetime | None = fields.datetime(copied=False)
     converted_by: UUID | None = fields.reference("user", indexed=False, copied=False)

@@ -74,6 +74,7 @@ class Account(Record):
     possible_duplicate: bool | None = fields.boolean(default=False)
     latest_activity_at: dt.datetime | None = fields.datetime(copied=False)
     entry_way: str | None = fields.picklist(picklists.ENTRY_WAY)
+    tag_ids: tuple[UUID, ...] | None = fields.tags("account")
     original_lead_id: UUID | None = fields.reference("lead", copied=False)
     description: str | None = fields.long_text()
 
@@ -114,5 +115,6 @@ class Contact(Record):
     do_not_call: bool | None = fields.boolean(default=False)
     email_opt_out: bool | None = fields.boolean(default=False, label="E-mail opt-out")
     latest_activity_at: dt.datetime | None = fields.datetime(copied=False)
+    tag_ids: tuple[UUID, ...] | None = fields.tags("contact")
     original_lead_id: UUID | None = fields.reference("lead", copied=False)
     description: str | None = fields.long_text()

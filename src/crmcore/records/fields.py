@@ -73,6 +73,7 @@ __all__ = [
     "phone",
     "picklist",
     "reference",
+    "tags",
     "text",
     "url",
 ]
@@ -232,6 +233,19 @@ def address(**rules: Any) -> Any:
 def list_of(item: FieldType, **rules: Any) -> Any:
     """Declare several values of one type."""
     return of_type(ListOf(item=item), **rules)
+
+
+def tags(entity: str, **rules: Any) -> Any:
+    """Declare the tags of the records of ``entity``; the field is ``tag_ids`` (REC-23).
+
+    Chosen are tags of this entity, and those of all entities.
+    """
+    fitting = [
+        {"field": "object", "op": "is_null", "value": True},
+        {"field": "object", "op": "==", "value": entity},
+    ]
+    kind = ListOf(item=Reference(entity="tag", filter={"or": fitting}))
+    return of_type(kind, **{"on_delete": "clear", "label": "Tags", **rules})
 
 
 def contact_points(item: FieldType, *kinds: str, **rules: Any) -> Any:

@@ -13,7 +13,6 @@ from crmcore.records import (
     Picklist,
     Record,
     Reference,
-    Text,
     entity,
     fields,
 )
@@ -124,7 +123,7 @@ class Opportunity(Record):
     origin: str | None = fields.picklist(ORIGIN)
     next_step: str | None = fields.text(255)
     product: str | None = fields.text(120)
-    tags: tuple[str, ...] | None = fields.list_of(Text(maximum=60))
+    tag_ids: tuple[UUID, ...] | None = fields.tags("opportunity")
     project: str | None = fields.text(120)
     latest_activity_at: dt.datetime | None = fields.datetime(copied=False)
     original_lead_id: UUID | None = fields.reference("lead", copied=False)

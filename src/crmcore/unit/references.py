@@ -10,6 +10,7 @@ from crmcore.records import (
     AnyReference,
     EntityDef,
     FieldDef,
+    ListOf,
     Record,
     Ref,
     Reference,
@@ -99,10 +100,18 @@ class ReferenceChecks(RelationVerbs):
             draft.refuse(field.name, "invalid_record")
         elif field.belongs and _takes_no_activities(field, target):
             draft.refuse(field.name, "no_activities")
-        elif isinstance(field.type, Reference) and field.type.filter is not None:
-            chosen = self._trusted.criteria(target, from_json(field.type.filter))
-            if not predicate(chosen, changes.follow)(record):
-                draft.refuse(field.name, "not_fitting")
+        elif not self._fits(field, target, record, changes):
+            draft.refuse(field.name, "not_fitting")
+
+    def _fits(
+        self, field: FieldDef, target: EntityDef, record: Record, changes: Changes
+    ) -> bool:
+        """Tell whether a reference's filter lets a record be chosen."""
+        kind = field.type.item if isinstance(field.type, ListOf) else field.type
+        if not isinstance(kind, Reference) or kind.filter is None:
+            return True
+        chosen = self._trusted.criteria(target, from_json(kind.filter))
+        return predicate(chosen, changes.follow)(record)
 
     # -- circles -----------------------------------------------------------------------
 

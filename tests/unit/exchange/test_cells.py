@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmcore import Lead, Money, Opportunity
+from crmcore import Account, Lead, Money
 from crmcore.exchange.cells import reader_of
 from crmcore.exchange.columns import ColumnMapping, target_of
 from crmcore.exchange.dates import detect_order, read_date, read_datetime
@@ -203,4 +203,4 @@ def test_values_are_translated_before_they_are_read():
 
 def test_several_values_stand_in_one_cell():
     """Lists are separated by semicolons."""
-    assert reader("tags", Opportunity)("a; b；c") == ("a", "b", "c")
+    assert reader("websites", Account)("a; b；c") == ("a", "b", "c")

@@ -59,7 +59,10 @@ def _postgresql(rows: Sequence[Any]) -> tuple[Steps, bool, str]:
     steps: Steps = []
     for node in nodes:
         if "Index Name" in node:
-            steps.append((node["Index Name"], " AND " in node.get("Index Cond", "")))
+            entered = node.get("Index Cond", "")
+            # An index of the items of lists has no tenant.
+            bounded = " AND " in entered or "@>" in entered
+            steps.append((node["Index Name"], bounded))
         elif node["Node Type"] == "Seq Scan":
             steps.append(("", False))
     sorts = any("Sort" in node["Node Type"] for node in nodes)

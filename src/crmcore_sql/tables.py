@@ -62,6 +62,10 @@ def entity_table(
     )
     for names in _index_columns(entity):
         _add_index(table, names, dialect)
+    for field in entity.typed_fields:
+        if field.indexed and field.type.storage is Storage.JSON:
+            name = index_name(table.name, field.name, "items")
+            dialect.index_items(name, table.c[field.name])
     return table
 
 

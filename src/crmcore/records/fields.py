@@ -245,7 +245,8 @@ def tags(entity: str, **rules: Any) -> Any:
         {"field": "object", "op": "==", "value": entity},
     ]
     kind = ListOf(item=Reference(entity="tag", filter={"or": fitting}))
-    return of_type(kind, **{"on_delete": "clear", "label": "Tags", **rules})
+    usual = {"indexed": True, "on_delete": "clear", "label": "Tags"}
+    return of_type(kind, **{**usual, **rules})
 
 
 def contact_points(item: FieldType, *kinds: str, **rules: Any) -> Any:

@@ -425,10 +425,13 @@ class Dialect(ABC):
     def unlock_schema(self, connection: sa.Connection) -> None:  # noqa: B027 -- a hook
         """Let other installers in, where the end of the transaction does not."""
 
-    # -- indexes of custom fields ------------------------------------------------------
+    # -- indexes of custom fields and of lists -------------------------------------------
 
     #: Why the items of a list have no index; nothing where they can have one.
     no_list_index: ClassVar[str] = "the server has no index of the items of a list"
+
+    def index_items(self, name: str, column: sa.Column[Any]) -> None:  # noqa: B027 -- a hook
+        """Index the items of a column's lists, where the server can."""
 
     def stored_form(self, column: Column) -> str:
         """Return the form of a custom value, by which its index is named."""

@@ -298,6 +298,10 @@ class PostgreSQL(Dialect):
 
     no_list_index: ClassVar[str] = ""
 
+    def index_items(self, name: str, column: sa.Column[Any]) -> None:
+        kinds = {column.name: "jsonb_path_ops"}
+        sa.Index(name, column, postgresql_using="gin", postgresql_ops=kinds)
+
     def custom_index(self, index: CustomIndex) -> list[str]:
         if index.expression is None:
             build = self._list_index(index)

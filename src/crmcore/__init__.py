@@ -44,6 +44,7 @@ from crmcore.records import (
     Address,
     ContactPoint,
     Conventions,
+    ManyToMany,
     Money,
     NumberFormat,
     Record,
@@ -56,6 +57,7 @@ from crmcore.session import Session
 from crmcore.storage import MemoryStore, Store
 from crmcore.tags import Tag
 from crmcore.unit import Area
+from crmcore.unit.record_link import RecordLink
 
 __all__ = [
     "CRM",
@@ -80,6 +82,7 @@ __all__ = [
     "Group",
     "ImportRejected",
     "Lead",
+    "ManyToMany",
     "MemoryStore",
     "MissingExtra",
     "Money",
@@ -93,6 +96,7 @@ __all__ = [
     "Pipeline",
     "Profile",
     "Record",
+    "RecordLink",
     "Ref",
     "SalesSettings",
     "SchemaOutdated",

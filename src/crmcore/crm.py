@@ -23,6 +23,7 @@ from crmcore import (
 )
 from crmcore.access import AccessPolicy, Actor, User
 from crmcore.customisation import EntitySchema, TenantSchemas
+from crmcore.customisation.relations import relation_problems
 from crmcore.customisation.triggers import trigger_problems, with_triggers
 from crmcore.errors import Problem, ValidationError
 from crmcore.ports import (
@@ -36,6 +37,7 @@ from crmcore.ports import (
 from crmcore.records import (
     Conventions,
     FieldDef,
+    ManyToMany,
     NumberFormat,
     Record,
     Schema,
@@ -48,6 +50,7 @@ from crmcore.unit import Area, Environment, unit_of_work
 from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
 from crmcore.unit.formula_fields import formula_problems
+from crmcore.unit.record_link import RecordLink
 from crmcore.unit.roll_ups import roll_up_problems
 from crmcore.unit.user_rules import (
     check_date_pattern,
@@ -79,6 +82,7 @@ STANDARD_AREAS = (
     exchange.AREA,
     reporting.AREA,
     customisation.AREA,
+    Area(name="relations", entities=(RecordLink,)),
 )
 
 
@@ -91,6 +95,7 @@ class CRM:
     ``numbering`` fields that are numbered, such as
     ``{"lead.number": NumberFormat(prefix="LEA")}``; ``triggers`` what is done before and
     after records of an entity are written, ``actions`` the functions that they call;
+    ``relations`` those of many records with many;
     ``region``, ``currency``, ``locale`` and ``timezone`` say how unmarked input is read.
     ``clock``, ``ids`` and ``randomness`` replace the machine's own in tests.
     """
@@ -106,6 +111,7 @@ class CRM:
         numbering: Mapping[str, NumberFormat] | None = None,
         triggers: Mapping[Any, Iterable[Trigger]] | None = None,
         actions: Mapping[str, Action] | None = None,
+        relations: Iterable[ManyToMany] = (),
         policy: AccessPolicy | None = None,
         conventions: Conventions | None = None,
         cross_visibility_hits: bool = True,
@@ -115,6 +121,7 @@ class CRM:
     ) -> None:
         rooms = (*STANDARD_AREAS, *areas)
         schema = _schema(rooms, fields or {}, rules or {}, numbering or {})
+        schema = _with_relations(schema, relations)
         schema = _with_triggers(schema, triggers or {}, actions or {})
         self._environment = Environment(
             store=store,
@@ -354,6 +361,17 @@ def _schema(
             *roll_up_problems(schema, entity),
         )
     ]
+    if problems:
+        raise ValidationError(problems)
+    return schema
+
+
+def _with_relations(schema: Schema, relations: Iterable[ManyToMany]) -> Schema:
+    problems: list[Problem] = []
+    for relation in relations:
+        place = f"relation.{relation.key}"
+        problems += relation_problems(relation, None, schema, place)
+        schema = schema.with_relations([relation])
     if problems:
         raise ValidationError(problems)
     return schema

@@ -93,6 +93,8 @@ class Changing:
         assert field is not None
         if question.kind == "filled":
             return self.unit.exists(entity, ~F[field.name].is_null())
+        if question.kind == "linked":
+            return self.unit.exists(entity, F[field.name] == question.value)
         if question.kind == "chosen":
             subject = F[field.name]
             plural = field.type.plural

@@ -17,12 +17,14 @@ from crmcore.customisation.numberings import (
     with_numberings,
 )
 from crmcore.customisation.rates import exchange_rate, rate_problems
+from crmcore.customisation.relations import relation_problems, with_relations
 from crmcore.customisation.structuring import structured
 from crmcore.customisation.triggers import trigger_problems, with_triggers
 from crmcore.errors import MissingExtra, Problem, ValidationError
 from crmcore.records import (
     EntityDef,
     Layout,
+    ManyToMany,
     RecordType,
     Schema,
     Trigger,
@@ -212,6 +214,13 @@ KINDS: dict[str, Kind] = {
             place=lambda schema, values: attrs.evolve(
                 schema, additions={**schema.additions, "template": values}
             ),
+            of_object=False,
+        ),
+        Kind(
+            name="relation",
+            value=_structure(ManyToMany),
+            problems=relation_problems,
+            place=with_relations,
             of_object=False,
         ),
         Kind(

@@ -20,7 +20,7 @@ from crmcore.records import (
     Schema,
     Text,
 )
-from crmcore.records.schema import picklist_of
+from crmcore.records.schema import LINK, picklist_of
 
 __all__ = [
     "CustomisationPlan",
@@ -157,7 +157,7 @@ class Question:
     """What must not be among the records if a plan is to be applied.
 
     ``kind``: ``filled`` (the field has values), ``chosen`` (an option is used),
-    ``present`` (the object has records), ``unique`` (no two records share a value).
+    ``present`` (the object has records), ``linked`` (a relation has links), ``unique`` (no two records share a value).
     """
 
     kind: str
@@ -181,6 +181,12 @@ def questions(before: Schema, after: Schema) -> Iterable[Question]:
                 continue
             yield from _of_field(old, new, field, changed)
         yield from _gone(old, new)
+    links = before.entities.get(LINK)
+    for key, relation in before.relations.items():
+        later = after.relations.get(key)
+        if links is not None and (later is None or later.ends != relation.ends):
+            problem = Problem(f"relation.{key}", "in_use")
+            yield Question("linked", links, links.fields["relation"], problem, key)
 
 
 def _of_field(

@@ -30,6 +30,7 @@ from crmcore.records.definitions import Column, EntityDef, FieldDef
 from crmcore.records.documents import Document
 from crmcore.records.exchange_rates import ExchangeRate, Rates
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
+from crmcore.records.many_to_many import ManyToMany
 from crmcore.records.media import AudioFile, File, FileReference, ImageFile
 from crmcore.records.numbering import AutoNumber, NumberFormat
 from crmcore.records.picklists import Option, Picklist
@@ -99,6 +100,7 @@ __all__ = [
     "Link",
     "ListOf",
     "LongText",
+    "ManyToMany",
     "MasterDetail",
     "Money",
     "MoneyAmount",

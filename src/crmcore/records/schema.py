@@ -11,10 +11,11 @@ import attrs
 
 from crmcore.errors import ValidationError
 from crmcore.i18n.captions import Captions, worded
-from crmcore.records.composites import Choices
+from crmcore.records.composites import AnyReference, Choices
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import numbered
 from crmcore.records.layouts import Layout
+from crmcore.records.many_to_many import ManyToMany
 from crmcore.records.numbering import NumberFormat
 from crmcore.records.picklists import Picklist
 from crmcore.records.record_types import RecordType
@@ -29,6 +30,9 @@ __all__ = ["Schema", "option_key", "picklist_of"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+#: The entity of the links of relations of many with many.
+LINK = "record_link"
+
 
 @attrs.frozen(kw_only=True, slots=False, eq=False)
 class Schema:
@@ -37,6 +41,7 @@ class Schema:
     ``version`` changes whenever something here does. ``value_sets`` are picklists that
     several fields share. ``record_types``, ``layouts`` and ``validation_rules`` go by
     entity, and so do ``triggers``, which may call the host's ``actions`` by their names.
+    ``relations`` are those of many records with many, by key.
     ``captions`` are the tenant's own words for labels; ``additions`` holds whatever else
     is stored, by kind, object and key.
     """
@@ -51,6 +56,7 @@ class Schema:
     actions: Mapping[str, Action] = _NOTHING
     captions: Captions = Captions()
     additions: Mapping[str, Mapping[tuple[str, str], Any]] = _NOTHING
+    relations: Mapping[str, ManyToMany] = _NOTHING
 
     @classmethod
     def of(cls, definitions: Iterable[EntityDef], version: int = 1) -> Schema:
@@ -107,6 +113,23 @@ class Schema:
         """Return a schema with an entity added or replaced."""
         entities = {**self.entities, definition.name: definition}
         return attrs.evolve(self, entities=entities)
+
+    def with_relations(self, relations: Iterable[ManyToMany]) -> Schema:
+        """Return a schema with further relations of many records with many (REC-20).
+
+        Links then may join records of their entities, and go with them.
+        """
+        known = {**self.relations, **{one.key: one for one in relations}}
+        links = self.entities.get(LINK)
+        if links is None or not known:
+            return self
+        fields = dict(links.fields)
+        for side in ("source", "target"):
+            ends = sorted({getattr(one, side) for one in known.values()})
+            kind = AnyReference(entities=tuple(ends))
+            fields[side] = attrs.evolve(fields[side], type=kind)
+        changed = self.with_entity(attrs.evolve(links, fields=fields))
+        return attrs.evolve(changed, relations=known)
 
     def with_rule(self, place: str, rule: Mapping[str, Any]) -> Schema:
         """Return a schema in which one field (``lead.company_name``) has other rules."""

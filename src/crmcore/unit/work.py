@@ -13,14 +13,14 @@ from crmcore.errors import CRMError, OperationConflict
 from crmcore.records import Conventions
 from crmcore.storage import Operation, Transaction
 from crmcore.unit.context import Context
-from crmcore.unit.copying import CopyVerbs
 from crmcore.unit.environment import Environment, Versions
+from crmcore.unit.linking import LinkVerbs
 from crmcore.unit.operations import Journal
 
 __all__ = ["UnitOfWork", "begin", "unit_of_work"]
 
 
-class UnitOfWork(CopyVerbs):
+class UnitOfWork(LinkVerbs):
     """One actor's work in one transaction; areas add their verbs to it."""
 
     @contextmanager

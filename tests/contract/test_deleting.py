@@ -152,6 +152,26 @@ def test_too_many_dependents_are_refused(
 
 
 @pytest.mark.capability("REC-05")
+def test_too_many_references_to_clear_are_refused(
+    store: Any, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them is left behind in silence."""
+    monkeypatch.setattr(dependents_module, "MOST_DEPENDENTS", 2)
+    place = fields.custom("place", Reference(entity="account"), on_delete="clear")
+    crm = shaped(store, tenant, task=[place])
+    with crm.session("alice") as s:
+        account = s.create(Account(name="Acme"))
+        tasks = [s.create(Task(subject=str(n)), place=account) for n in range(3)]
+        with pytest.raises(ValidationError) as raised:
+            s.delete(account)
+        s.delete(tasks[0])
+        s.delete(account)
+        assert s.get(Task, tasks[1].id)["place"] is None
+
+    assert ["too_many_dependents"] == reasons(raised)
+
+
+@pytest.mark.capability("REC-05")
 def test_hard_deletion_leaves_nothing_but_history(store: Any, tenant: str) -> None:
     """In hard mode a deleted record cannot be found or restored; its values are free."""
     settings = RecordSettings(delete_mode={"account": "hard"}, confirm_deletes=True)

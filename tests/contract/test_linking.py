@@ -23,6 +23,7 @@ from crmcore import (
     ValidationError,
 )
 from crmcore.testing import Office, small_organisation
+from crmcore.testing.storage_suite.workbench import race
 from tests.contract.customisation.reasons import reasons
 
 BUYING = ManyToMany(
@@ -87,6 +88,22 @@ def test_two_records_have_one_link_with_a_role(crm: CRM) -> None:
     assert () == advising
     assert ["decides"] == roles
     assert "record_link.created" in kinds
+
+
+@pytest.mark.capability("REC-20")
+def test_linked_by_everybody_at_once_there_is_one_link(crm: CRM) -> None:
+    """Whoever comes later finds the link of the first."""
+    with crm.session("alice") as s:
+        deal, ada = s.create(Opportunity(name="A")), s.create(Contact(last_name="Ada"))
+
+    def linking() -> Any:
+        return crm.run("alice", lambda s: s.link(deal, "buying_centre", ada))
+
+    outcomes = race(*[linking] * 4)
+    with crm.session("alice") as s:
+        (linked,) = s.links(deal, "buying_centre")
+
+    assert [(linked.link,)] * 4 == outcomes
 
 
 @pytest.mark.capability("REC-20")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from crmcore import (
@@ -18,7 +20,9 @@ from crmcore import (
     ValidationError,
 )
 from crmcore.exchange import run_import
+from crmcore.tags import service as tags_module
 from crmcore.testing import Office
+from crmcore.testing.storage_suite.workbench import race
 from tests.contract.customisation.reasons import reasons
 
 
@@ -166,6 +170,71 @@ def test_a_deleted_tag_is_taken_off_and_nothing_else_goes(office: Office) -> Non
     assert back.tag_ids is not None
     assert back.tag_ids[1] != old.id
     assert {"tag_ids": "not_found"} == reasons(refused)
+
+
+@pytest.mark.capability("REC-23")
+def test_a_tag_of_many_records_is_taken_off_in_parts(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many records are tagged at once, all or none, and lose the tag all."""
+    monkeypatch.setattr(tags_module, "_TOGETHER", 2)
+    with office.session("alice") as s:
+        leads = s.create_many([Lead(last_name=n) for n in "ABCDE"])
+        accounts = s.create_many([Account(name=n) for n in "AB"])
+        tagged = s.tags.tag_many([*leads, *accounts], "Many", "many")
+        (of_leads,), (of_accounts,) = s.tags.of(tagged[0]), s.tags.of(tagged[-1])
+        with pytest.raises(StaleRecord):
+            s.tags.tag_many([tagged[0], leads[1]], "More")
+        assert s.tags.of(s.get(Lead, leads[0].id)) == (of_leads,)
+    with office.session("admin") as s:
+        s.tags.delete(of_leads)
+    with office.session("alice") as s:
+        assert s.count(Lead, F.tag_ids.is_null()) == 5
+        assert s.count(Account, F.tag_ids.any_of([of_accounts])) == 2
+
+    assert [2] * 7 == [record.version for record in tagged]
+
+
+@pytest.mark.capability("REC-23", "REC-17")
+def test_custom_objects_get_tags(office: Office) -> None:
+    """From then on they are tagged like others."""
+    with office.session("admin") as s:
+        s.customisation.add_object("project", label="Project")
+        s.customisation.add_tags("project")
+        foreign = s.tags.create("Foreign", Lead)
+    with office.session("alice") as s:
+        project = s.create("project", name="A")
+        tagged = s.tags.tag(project, "Red")
+        (red,) = s.tags.of(tagged)
+        assert s.find("project", F.tag_ids.any_of([red])).items == (tagged,)
+        assert [1] == [one.records for one in s.tags.counts("project")]
+        with pytest.raises(ValidationError) as refused:
+            s.tags.tag(tagged, foreign)
+    with office.session("admin") as s:
+        s.tags.delete(red)
+        assert s.tags.of(s.get("project", project.id)) == ()
+        with pytest.raises(ValidationError) as twice:
+            s.customisation.add_tags(Lead)
+
+    assert {"tag_ids": "not_fitting"} == reasons(refused)
+    assert {"field.lead.tag_ids": "key_taken"} == reasons(twice)
+
+
+@pytest.mark.capability("REC-23")
+def test_everybody_at_once_makes_one_tag(office: Office) -> None:
+    """Whoever comes later takes the tag of the first."""
+    with office.session("alice") as s:
+        leads = s.create_many([Lead(last_name=n) for n in "ABCD"])
+
+    def tagging(lead: Lead) -> Callable[[], Lead]:
+        return lambda: office.crm.run("alice", lambda s: s.tags.tag(lead, "Same"))
+
+    outcomes = race(*map(tagging, leads))
+    with office.session("admin") as s:
+        (same,) = s.find(Tag).items
+        found = s.find(Lead, F.tag_ids.any_of([same]))
+
+    assert {lead.id for lead in leads} == {lead.id for lead in found}, outcomes
 
 
 @pytest.mark.capability("REC-23")

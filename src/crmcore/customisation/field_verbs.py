@@ -17,6 +17,8 @@ from crmcore.customisation.planning import (
 )
 from crmcore.errors import ValidationError
 from crmcore.records import Record
+from crmcore.records.fields import tags_of
+from crmcore.records.registry import type_to_data
 
 __all__ = ["FieldVerbs", "name_of"]
 
@@ -60,6 +62,19 @@ class FieldVerbs(Changing):
             yield Put(item, definition)
 
         return self.change("add_field", [str(item), definition], decide)
+
+    def add_tags(self, object: str | type[Record]) -> CustomisationPlan:  # noqa: A002
+        """Give the records of an object tags, as the library's own have (REC-23)."""
+        kind, options = type_to_data(tags_of(name_of(object)))
+        return self.add_field(
+            object,
+            "tag_ids",
+            kind,
+            options=options,
+            label="Tags",
+            indexed=True,
+            on_delete="clear",
+        )
 
     def change_field(
         self,

@@ -235,18 +235,22 @@ def list_of(item: FieldType, **rules: Any) -> Any:
     return of_type(ListOf(item=item), **rules)
 
 
+def tags_of(entity: str) -> ListOf:
+    """Return the type of the tags of ``entity``: its own, and those of all entities."""
+    fitting = [
+        {"field": "object", "op": "is_null", "value": True},
+        {"field": "object", "op": "==", "value": entity},
+    ]
+    return ListOf(item=Reference(entity="tag", filter={"or": fitting}))
+
+
 def tags(entity: str, **rules: Any) -> Any:
     """Declare the tags of the records of ``entity``; the field is ``tag_ids`` (REC-23).
 
     Chosen are tags of this entity, and those of all entities.
     """
-    fitting = [
-        {"field": "object", "op": "is_null", "value": True},
-        {"field": "object", "op": "==", "value": entity},
-    ]
-    kind = ListOf(item=Reference(entity="tag", filter={"or": fitting}))
     usual = {"indexed": True, "on_delete": "clear", "label": "Tags"}
-    return of_type(kind, **{**usual, **rules})
+    return of_type(tags_of(entity), **{**usual, **rules})
 
 
 def contact_points(item: FieldType, *kinds: str, **rules: Any) -> Any:

@@ -57,18 +57,39 @@ class TagService:
         return self._unit.perform(
             "tags.tag",
             [record, tags, dimension],
-            lambda: self._tag(record, tags, dimension),
+            lambda: self._tag([record], tags, dimension)[0],
         )
 
-    def _tag(self, record: R, tags: Sequence[Tag | str], dimension: str | None) -> R:
-        entity = self._taggable(record)
-        (stored,) = self._unit.load_current([record])
-        self._unit.require_scope(entity, stored, "edit")
-        chosen = self._chosen(entity, _words(tags), dimension)
-        added = [chosen[t].id if isinstance(t, str) else t.id for t in tags]
-        held = entity.value_of(stored, FIELD) or ()
-        wanted = tuple(dict.fromkeys((*held, *added)))
-        return self._unit.update(cast(R, stored), **{FIELD: wanted})
+    def tag_many(
+        self, records: Iterable[R], *tags: Tag | str, dimension: str | None = None
+    ) -> tuple[R, ...]:
+        """Put tags on many records, all or none, as :meth:`tag` does."""
+        given = list(records)
+        return self._unit.perform(
+            "tags.tag_many",
+            [given, tags, dimension],
+            lambda: self._tag(given, tags, dimension),
+        )
+
+    def _tag(
+        self, records: Sequence[R], tags: Sequence[Tag | str], dimension: str | None
+    ) -> tuple[R, ...]:
+        entities = [self._taggable(record) for record in records]
+        stored = self._unit.load_current(records)
+        for entity, record in zip(entities, stored, strict=True):
+            self._unit.require_scope(entity, record, "edit")
+        chosen = {
+            entity.name: self._chosen(entity, _words(tags), dimension)
+            for entity in dict.fromkeys(entities)
+        }
+        changes = []
+        for entity, record in zip(entities, stored, strict=True):
+            named = chosen[entity.name]
+            added = [named[t].id if isinstance(t, str) else t.id for t in tags]
+            held = entity.value_of(record, FIELD) or ()
+            wanted = tuple(dict.fromkeys((*held, *added))) or None
+            changes.append((cast(R, record), {FIELD: wanted}))
+        return self._unit.update_many(changes)
 
     def untag(self, record: R, *tags: Tag | str, dimension: str | None = None) -> R:
         """Take tags off a record and return its new version (REC-23).

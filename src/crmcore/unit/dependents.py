@@ -88,6 +88,11 @@ class Dependents:
                     if not (self.for_good and action == "cascade"):
                         criteria &= F.deleted_at.is_null()
                     found = self.select(referrer.entity, criteria, MOST_DEPENDENTS + 1)
+                    if len(found) > MOST_DEPENDENTS and action != "block":
+                        # Those that were not read would keep their references.
+                        raise ValidationError.of(
+                            "id", "too_many_dependents", maximum=MOST_DEPENDENTS
+                        )
                     for record in found:
                         yield referrer, record, action
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.errors import ValidationError
+from crmcore.errors import UniqueViolation, ValidationError
 from crmcore.records import ManyToMany, Record, Ref
 from crmcore.unit.copying import CopyVerbs
 from crmcore.unit.dependents import Dependents
@@ -36,13 +36,14 @@ class LinkVerbs(CopyVerbs):
 
         Whoever may edit ``record`` and see the others links them. Two records have one
         link at most: linked again, it gets the role. Raises ValidationError for what
-        the relation does not join and for an unknown role, AccessDenied, UniqueViolation
-        where somebody else makes the link at the same time.
+        the relation does not join and for an unknown role, AccessDenied.
         """
         return self.perform(
             "link",
             [record, relation, others, role],
-            lambda: self._link(record, self._joining(record, relation), others, role),
+            lambda: self._link_once(
+                record, self._joining(record, relation), others, role
+            ),
         )
 
     def unlink(self, record: Record, relation: str, *others: Record) -> int:
@@ -81,6 +82,19 @@ class LinkVerbs(CopyVerbs):
         )
 
     # -- writing -----------------------------------------------------------------------
+
+    def _link_once(
+        self,
+        record: Record,
+        relation: ManyToMany,
+        others: Sequence[Record],
+        role: str | None,
+    ) -> tuple[RecordLink, ...]:
+        try:
+            return self._link(record, relation, others, role)
+        except UniqueViolation:
+            # Somebody else made a link meanwhile: it is there now.
+            return self._link(record, relation, others, role)
 
     def _link(
         self,

@@ -134,41 +134,15 @@ class ReadingVerbs(UnitBase):
 
         Raises ValidationError for unknown fields, wrong types, foreign cursors.
         """
-        found: Page[Any] = self._page(
-            self.schema.entity(kind),
-            criteria,
-            None,
-            order_by,
-            limit,
-            after,
-            before,
-            total,
-            archived,
-        )
-        return found
+        entity = self.schema.entity(kind)
+        wanted = (order_by, limit, after, before, total, archived)
+        return self.find_within(None, entity, criteria, *wanted)
 
     def find_within(
         self,
-        entity: EntityDef,
-        within: Criteria,
-        criteria: Criteria,
-        order_by: Order,
-        limit: int,
-        after: Cursor | None,
-    ) -> Page[Any]:
-        """Return a page as ``find`` does, of those records that also meet ``within``.
-
-        That may change from page to page: it is the library's own, and no cursor
-        depends on it.
-        """
-        inner = self._trusted.criteria(entity, within)
-        return self._page(entity, criteria, inner, order_by, limit, after)
-
-    def _page(
-        self,
+        within: Criteria | None,
         entity: EntityDef,
         criteria: Criteria,
-        within: Bound | None,
         order_by: Order,
         limit: int,
         after: Cursor | None,
@@ -176,6 +150,10 @@ class ReadingVerbs(UnitBase):
         total: Literal["exact"] | int | None = None,
         archived: bool = False,
     ) -> Page[Any]:
+        """Return a page as ``find`` does, of those records that also meet ``within``.
+
+        That is the library's own, and may change from page to page.
+        """
         if type(limit) is not int or not 1 <= limit <= LARGEST_PAGE:
             raise ValidationError.of(
                 "limit", "out_of_range", minimum=1, maximum=LARGEST_PAGE
@@ -186,7 +164,7 @@ class ReadingVerbs(UnitBase):
         order = self._binder.order(entity, sorts)
         where = self.bind(entity, criteria, archived=archived)
         if within is not None:
-            where = BoundAnd((where, within))
+            where = BoundAnd((where, self._trusted.criteria(entity, within)))
         mark = fingerprint(
             entity.name, to_json(criteria), [[s.path, s.descending] for s in sorts]
         )

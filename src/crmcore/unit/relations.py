@@ -93,7 +93,7 @@ class RelationVerbs(ReadingVerbs):
             far = self.schema.entity(relation.other_end(target.name) or "")
             ids = self._linked_ids(relation, target.name, record.id)
             return self.find_within(
-                far, F.id.in_(ids), criteria, order_by, limit, after
+                F.id.in_(ids), far, criteria, order_by, limit, after
             )
         entity = self.schema.entity(kind)
         self._get(target, record.id)

@@ -76,6 +76,7 @@ REASONS: dict[str, str] = {
     "not_joined": "does not join {entity} with {target}",
     "same_record": "joins a record with itself",
     "unknown_tag": "there is no tag {value}",
+    "not_fitting_here": "has a value that does not fit",
     "not_fitting": "refers to a record that may not be chosen here",
     "too_short": "must have at least {minimum} characters",
     "switched_off": "is switched off",

@@ -7,7 +7,6 @@ import pytest
 from crmcore import CRM, AccessDenied, F, Lead, MemoryStore, Money, ValidationError
 from crmcore.records import Integer, fields
 from crmcore.testing import Office
-from crmcore.unit.formula_fields import inputs_of
 from tests.contract.customisation.reasons import reasons
 
 
@@ -163,12 +162,3 @@ def test_a_host_declares_formulas_in_python() -> None:
         )
 
     assert {"field.lead.bad.formula": "unknown_field"} == reasons(refused)
-
-
-@pytest.mark.capability("REC-16", "ACC-09")
-def test_a_formula_tells_all_fields_that_it_shows(deals: Office) -> None:
-    """Through other formulas too: who may not read one may not read it."""
-    entity = deals.crm.schema().entity("lead")
-
-    assert inputs_of(entity, "big") == {"expected", "budget", "chance"}
-    assert inputs_of(entity, "budget") == set()

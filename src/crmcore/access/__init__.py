@@ -8,12 +8,16 @@ Neighbours: ``unit`` applies the scopes, ``criteria`` expresses them.
 
 from crmcore.access.decisions import Cause, Decisions, Explanation
 from crmcore.access.entities import USER_STATUS, User
+from crmcore.access.field_rights import FREE, FieldRights
 from crmcore.access.organisation import Organisation
-from crmcore.access.policy import ACTIONS, SYSTEM, AccessPolicy, Actor, Profile
+from crmcore.access.policy import SYSTEM, AccessPolicy, Actor
+from crmcore.access.profiles import ACTIONS, FIELD_LEVELS, Profile, Profiles
 from crmcore.access.service import AccessService
 
 __all__ = [
     "ACTIONS",
+    "FIELD_LEVELS",
+    "FREE",
     "SYSTEM",
     "USER_STATUS",
     "AccessPolicy",
@@ -22,7 +26,9 @@ __all__ = [
     "Cause",
     "Decisions",
     "Explanation",
+    "FieldRights",
     "Organisation",
     "Profile",
+    "Profiles",
     "User",
 ]

@@ -10,11 +10,13 @@ from uuid import UUID
 
 import attrs
 
+from crmcore.access.field_rights import FREE, FieldRights, rights_of
 from crmcore.access.organisation import Organisation
-from crmcore.access.policy import AccessPolicy, Actor, Profile
+from crmcore.access.policy import AccessPolicy, Actor
+from crmcore.access.profiles import Profiles
 from crmcore.criteria import Criteria, Everything, F
 from crmcore.errors import AccessDenied
-from crmcore.records import EntityDef, Record
+from crmcore.records import EntityDef, Record, Schema
 
 __all__ = ["Cause", "Decisions", "Explanation"]
 
@@ -58,9 +60,33 @@ class Decisions:
     organisation: Organisation
 
     @cached_property
-    def _profile(self) -> Profile | None:
+    def _profile(self) -> Profiles | None:
         user = self.actor.user
-        return self.policy.profile(user.profile) if user else None
+        return self.policy.profiles_of(user) if user else None
+
+    @cached_property
+    def hides_fields(self) -> bool:
+        """Tell whether some field may be hidden from the actor, or closed."""
+        return self._profile is not None and self._profile.speak_of_fields
+
+    def field_rights(self, schema: Schema, entity: EntityDef) -> FieldRights:
+        """Return which fields of an entity the actor may read and write (ACC-09)."""
+        if self._profile is None:
+            # The system does everything; a user without profile sees no record at all.
+            return FREE
+        return rights_of(schema, self._profile, entity)
+
+    def fixed_by_owner(self, entity: EntityDef, record: Record) -> bool:
+        """Tell whether the record's owner is somebody whom the actor reports to.
+
+        Where the policy says so, only fields that ``subordinates_may_edit`` are open.
+        """
+        user = self.actor.user
+        if user is None or entity.name not in self.policy.superior_fields:
+            return False
+        return not self.sees_all(entity, "purge") and (
+            record.owner_id in self.organisation.superiors(user.id)
+        )
 
     @cached_property
     def _tree(self) -> frozenset[UUID]:
@@ -93,7 +119,7 @@ class Decisions:
         if profile is None or not profile.allows(entity.name, action):
             return False
         if entity.open_to and not profile.administers:
-            return profile.name in entity.open_to
+            return not entity.open_to.isdisjoint(profile.names)
         return entity.name != "user" or action in _LOOKING or profile.administers
 
     def require(self, entity: EntityDef, action: str) -> None:
@@ -146,11 +172,12 @@ class Decisions:
         if user is None:
             return [Cause("system")]
         if not self.allows(entity, action):
-            return [Cause("profile_denies", (user.profile or "no profile",))]
+            names = self._profile.names if self._profile else ("no profile",)
+            return [Cause("profile_denies", names)]
         profile = self._profile
         causes = []
         if profile is not None and profile.sees_all:
-            causes.append(Cause("profile_sees_all", (profile.name,)))
+            causes.append(Cause("profile_sees_all", profile.names))
         elif self.sees_all(entity, action):
             causes.append(Cause("default_access", (entity.name,)))
         if record.owner_id == user.id:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from crmcore.records import Option, Picklist, Record, entity, fields
+from crmcore.records import Option, Picklist, Record, Text, entity, fields
 
 __all__ = ["USER_STATUS", "User"]
 
@@ -29,6 +29,7 @@ class User(Record):
     number: str | None = fields.text(40)
     manager_id: UUID | None = fields.reference("user")
     profile: str | None = fields.text(60)
+    further_profiles: tuple[str, ...] | None = fields.list_of(Text(maximum=60))
     status: str | None = fields.picklist(USER_STATUS, default="active")
     language: str | None = fields.text(20)
     timezone: str | None = fields.text(60)

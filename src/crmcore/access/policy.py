@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -11,54 +11,9 @@ import attrs
 from attrs.validators import deep_mapping, in_, instance_of
 
 from crmcore.access.entities import User
+from crmcore.access.profiles import DEFAULT_PROFILES, Profile, Profiles
 
-__all__ = ["ACTIONS", "SYSTEM", "AccessPolicy", "Actor", "Profile"]
-
-#: What a profile may allow per entity (ACC-16).
-ACTIONS: Final = frozenset(
-    {"create", "read", "edit", "delete", "restore", "purge", "assign", "import"}
-    | {"convert", "export", "invalidate", "archive", "unarchive"}
-)
-
-_DAILY_WORK = ACTIONS - {"purge"}
-
-
-@attrs.frozen
-class Profile:
-    """What users may do: actions per entity, ``*`` for all entities not named.
-
-    ``sees_all`` and ``administers`` are the administrator's two rights: to treat all
-    records as own ones, and to write users (ACC-02).
-    """
-
-    name: str
-    actions: Mapping[str, frozenset[str]] = attrs.field()
-    sees_all: bool = False
-    administers: bool = False
-
-    @actions.validator
-    def _check_actions(self, _: object, actions: Mapping[str, frozenset[str]]) -> None:
-        unknown = {name for names in actions.values() for name in names} - ACTIONS
-        if unknown:
-            msg = f"the profile {self.name} has unknown actions {sorted(unknown)}"
-            raise ValueError(msg)
-
-    def allows(self, entity: str, action: str) -> bool:
-        """Tell whether the profile allows an action on an entity at all."""
-        allowed = self.actions.get(entity)
-        return action in (self.actions.get("*", ()) if allowed is None else allowed)
-
-
-_READ_ONLY = frozenset({"read"})
-_STAFF: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"*": _DAILY_WORK, "user": _READ_ONLY}
-)
-
-DEFAULT_PROFILES: Final = (
-    Profile("administrator", {"*": ACTIONS}, sees_all=True, administers=True),
-    Profile("manager", _STAFF),
-    Profile("sales", _STAFF),
-)
+__all__ = ["SYSTEM", "AccessPolicy", "Actor"]
 
 _DEFAULT_ACCESS: Mapping[str, str] = MappingProxyType({"user": "read", "tag": "read"})
 
@@ -74,7 +29,10 @@ class AccessPolicy:
     ``default_access`` is what everybody may do with an entity's records: ``private``
     (the default; users and tags: ``read``), ``read`` or ``edit``, which leaves deleting and
     handing over to the owner (ACC-13). ``hierarchy_access`` is what superiors may do
-    with subordinates' records: ``edit`` or ``read`` (ACC-10).
+    with subordinates' records: ``edit`` or ``read`` (ACC-10). ``combine_profiles`` is how
+    several profiles of a user count together: ``union`` or ``intersection`` (ACC-16).
+    Of the entities ``superior_fields`` only fields that ``subordinates_may_edit`` are
+    open to people below the record's owner (ACC-09).
     """
 
     profiles: tuple[Profile, ...] = DEFAULT_PROFILES
@@ -87,6 +45,23 @@ class AccessPolicy:
         ),
     )
     hierarchy_access: str = attrs.field(default="edit", validator=in_(("edit", "read")))
+    combine_profiles: str = attrs.field(
+        default="union", validator=in_(("union", "intersection"))
+    )
+    superior_fields: frozenset[str] = frozenset()
+
+    def with_profiles(self, stored: Iterable[Profile]) -> AccessPolicy:
+        """Return the policy with what administrators stored; theirs win by name."""
+        named = {profile.name: profile for profile in self.profiles}
+        named.update({profile.name: profile for profile in stored})
+        return attrs.evolve(self, profiles=tuple(named.values()))
+
+    def profiles_of(self, user: User) -> Profiles | None:
+        """Return all profiles of a user together, None for a user without any."""
+        names = (user.profile, *(user.further_profiles or ()))
+        found = [self.profile(name) for name in dict.fromkeys(names)]
+        parts = tuple(profile for profile in found if profile is not None)
+        return Profiles(parts, self.combine_profiles) if parts else None
 
     def profile(self, name: str | None) -> Profile | None:
         """Return a profile by its name."""

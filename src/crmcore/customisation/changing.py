@@ -95,7 +95,11 @@ class Changing:
             return self.unit.exists(entity, ~F[field.name].is_null())
         if question.kind == "linked":
             return self.unit.exists(entity, F[field.name] == question.value)
-        if question.kind == "chosen":
+        if question.kind == "profile":
+            declared = self.unit.environment.policy.profile(question.value)
+            if declared is not None:
+                return False
+        if question.kind in ("chosen", "profile"):
             subject = F[field.name]
             plural = field.type.plural
             test = (

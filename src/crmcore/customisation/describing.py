@@ -7,8 +7,7 @@ from typing import Any
 
 import attrs
 
-from crmcore.access import Decisions
-from crmcore.access.policy import ACTIONS
+from crmcore.access import ACTIONS, FREE, Decisions
 from crmcore.i18n import translate
 from crmcore.i18n.captions import worded
 from crmcore.records import (
@@ -65,7 +64,9 @@ def describe(
     search = layout_for(
         layouts, record_type=record_type, profile=profile, purpose="search"
     )
-    shown = _in_order(entity)
+    rights = decisions.field_rights(schema, entity) if decisions else FREE
+    hidden, fixed = rights.hidden_in(record_type), rights.fixed_in(record_type)
+    shown = [field for field in _in_order(entity) if field.name not in hidden]
     if compact:
         shown = [field for field in shown if _is_asked_on_small_screens(field)]
     described = {
@@ -73,7 +74,10 @@ def describe(
         "label": label_of(schema, entity.name, entity.label, locale),
         "custom": entity.custom_object,
         "data_type": entity.data_type,
-        "fields": [_field(schema, entity, field, declared, locale) for field in shown],
+        "fields": [
+            _field(schema, entity, field, declared, locale, field.name in fixed)
+            for field in shown
+        ],
         "record_types": [
             _record_type(one, locale)
             for one in schema.record_types.get(entity.name, ())
@@ -114,7 +118,9 @@ def _field(
     field: FieldDef,
     declared: EntityDef | None,
     locale: str,
+    fixed: bool = False,
 ) -> dict[str, Any]:
+    kept = fixed or field.system or field.computed
     kind, options = type_to_data(field.type)
     original = declared.fields.get(field.name) if declared else None
     data: dict[str, Any] = {
@@ -125,9 +131,9 @@ def _field(
         "original_label": translate((original or field).label, locale),
         "help": field.help,
         "custom": field.custom,
-        "read_only": field.system or field.computed,
-        "creatable": field.creatable and not (field.system or field.computed),
-        "updatable": field.updatable and not (field.system or field.computed),
+        "read_only": kept,
+        "creatable": field.creatable and not kept,
+        "updatable": field.updatable and not kept,
         "required_on_add": field.required or field.required_on_add,
         "required_on_modify": field.required or field.required_on_modify,
         "unique": field.unique,

@@ -58,7 +58,7 @@ class EntitySchema:
             locale,
             record_type,
             decisions is not None,
-            None if user is None else user.profile,
+            None if user is None else (user.profile, user.further_profiles),
             compact,
         )
         kept = _kept(self._schema)
@@ -93,7 +93,8 @@ class EntitySchema:
             version = Versions.of(transaction).organisation
             organisation = environment.organisation(self._tenant, transaction, version)
         known = environment.actor(actor, organisation)
-        return Decisions(known, environment.policy, organisation)
+        policy = environment.policy_of(self._schema)
+        return Decisions(known, policy, organisation)
 
 
 def _kept(schema: Schema) -> OrderedDict[Any, str]:

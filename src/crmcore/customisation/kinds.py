@@ -16,6 +16,11 @@ from crmcore.customisation.numberings import (
     numbering_problems,
     with_numberings,
 )
+from crmcore.customisation.profiles import (
+    profile,
+    profile_problems,
+    with_profiles,
+)
 from crmcore.customisation.rates import exchange_rate, rate_problems
 from crmcore.customisation.relations import relation_problems, with_relations
 from crmcore.customisation.structuring import structured
@@ -221,6 +226,13 @@ KINDS: dict[str, Kind] = {
             value=_structure(ManyToMany),
             problems=relation_problems,
             place=with_relations,
+            of_object=False,
+        ),
+        Kind(
+            name="profile",
+            value=profile,
+            problems=profile_problems,
+            place=with_profiles,
             of_object=False,
         ),
         Kind(

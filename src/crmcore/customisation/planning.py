@@ -157,7 +157,9 @@ class Question:
     """What must not be among the records if a plan is to be applied.
 
     ``kind``: ``filled`` (the field has values), ``chosen`` (an option is used),
-    ``present`` (the object has records), ``linked`` (a relation has links), ``unique`` (no two records share a value).
+    ``present`` (the object has records), ``linked`` (a relation has links), ``unique``
+    (no two records share a value),
+    ``profile`` (users have a profile that nothing declares any more).
     """
 
     kind: str
@@ -187,6 +189,7 @@ def questions(before: Schema, after: Schema) -> Iterable[Question]:
         if links is not None and (later is None or later.ends != relation.ends):
             problem = Problem(f"relation.{key}", "in_use")
             yield Question("linked", links, links.fields["relation"], problem, key)
+    yield from _gone_profiles(before, after)
 
 
 def _of_field(
@@ -215,6 +218,15 @@ def _gone(old: EntityDef, new: EntityDef) -> Iterable[Question]:
         if field.name not in kept and field not in old.retired:
             problem = Problem(f"field.{old.name}.{field.name}", "in_use")
             yield Question("filled", old, field, problem)
+
+
+def _gone_profiles(before: Schema, after: Schema) -> Iterable[Question]:
+    """Yield questions on profiles that are gone: nobody may have them (ACC-15)."""
+    users = before.entity("user")
+    for place in before.added("profile").keys() - after.added("profile").keys():
+        problem = Problem(f"profile.{place[1]}", "in_use")
+        for name in ("profile", "further_profiles"):
+            yield Question("profile", users, users.fields[name], problem, place[1])
 
 
 def stored_alike(one: FieldType, other: FieldType) -> bool:

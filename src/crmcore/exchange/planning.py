@@ -66,6 +66,7 @@ def make_plan(unit: UnitOfWork, file: File, kind: Any, wishes: Wishes) -> Import
     """Return the plan of importing ``file``; raises ImportRejected, AccessDenied."""
     entity = unit.schema.entity(kind)
     _authorise(unit, entity, wishes.mode)
+    entity = _without_hidden(unit, entity)
     source = open_source(file)
     scan = source.scan()
     encoding = _encoding(source, scan, wishes)
@@ -87,7 +88,7 @@ def make_plan(unit: UnitOfWork, file: File, kind: Any, wishes: Wishes) -> Import
         delimiter=delimiter,
         has_header=has_header,
         columns=columns,
-        defaults=_defaults(entity, columns, wishes),
+        defaults=_defaults(unit, entity, columns, wishes),
         mode=wishes.mode,
         match_on=_match_on(entity, columns, wishes, problems),
         duplicates=wishes.duplicates,
@@ -166,16 +167,26 @@ def _columns(
     told = read_mapping(wishes.mapping or {}, headers, problems)
     taken = {mapping.field for each in told.values() for mapping in each}
     guessed = guess_columns(entity, headers) if has_header else {}
+    fixed = unit.rights(entity).fixed_in(None)
     mappings: dict[int, tuple[ColumnMapping, ...]] = {
         position: (ColumnMapping(field),)
         for position, field in guessed.items()
-        if position not in told and field not in taken
+        if position not in told and field not in taken and field not in fixed
     }
     mappings.update(told)
     first = data[0].cells if data else ()
     columns = mapped_columns(entity, headers, first, mappings)
     columns = tuple(_in_locale(column, wishes.locale) for column in columns)
     return tuple(_with_order(unit, entity, column, data) for column in columns)
+
+
+def _without_hidden(unit: UnitOfWork, entity: EntityDef) -> EntityDef:
+    """Return the entity as the actor knows it (ACC-09)."""
+    hidden = unit.rights(entity).sometimes_hidden
+    if not hidden:
+        return entity
+    kept = {n: f for n, f in entity.fields.items() if n not in hidden}
+    return attrs.evolve(entity, fields=kept)
 
 
 def _in_locale(column: Column, locale: str | None) -> Column:
@@ -211,11 +222,11 @@ _ORDER_OF_REGION = {"US": "mdy", "CN": "ymd", "TW": "ymd", "JP": "ymd", "KR": "y
 
 
 def _defaults(
-    entity: EntityDef, columns: Sequence[Column], wishes: Wishes
+    unit: UnitOfWork, entity: EntityDef, columns: Sequence[Column], wishes: Wishes
 ) -> dict[str, Any]:
     defaults = dict(wishes.defaults)
-    mapped = {column.field for column in columns}
-    if "entry_way" in entity.fields and "entry_way" not in mapped:
+    told = {column.field for column in columns} | unit.rights(entity).fixed_in(None)
+    if "entry_way" in entity.fields and "entry_way" not in told:
         defaults.setdefault("entry_way", "imported")
     return defaults
 

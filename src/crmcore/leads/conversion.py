@@ -6,7 +6,7 @@ Pure: takes the lead and what was loaded, returns a value; nothing is read or wr
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -198,11 +198,19 @@ def plan_target(
     existing: Record | None,
     settings: ConversionSettings,
     today: date,
+    closed: Collection[str] = (),
 ) -> TargetPlan:
-    """Return what happens with one target record."""
+    """Return what happens with one target record.
+
+    Of the lead nothing goes into fields that are ``closed`` to the actor.
+    """
     if isinstance(choice, Skip):
         return TargetPlan("skip", reason="left out")
-    given = lead_values(schema, lead, entity, settings, today)
+    given = {
+        name: value
+        for name, value in lead_values(schema, lead, entity, settings, today).items()
+        if name not in closed or name in LINKING_FIELDS
+    }
     if isinstance(choice, Use):
         assert existing is not None
         return TargetPlan(
@@ -240,6 +248,9 @@ def lead_values(
         values["entry_way"] = "conversion"
     return {name: value for name, value in values.items() if value is not None}
 
+
+#: What a conversion fills by itself, whatever the actor's rights.
+LINKING_FIELDS = ("original_lead_id", "entry_way")
 
 _FIELDS: Mapping[str, Mapping[str, str]] = {
     "account": ACCOUNT_FIELDS,

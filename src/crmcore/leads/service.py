@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -21,6 +21,7 @@ from crmcore.errors import (
     ValidationError,
 )
 from crmcore.leads.conversion import (
+    LINKING_FIELDS,
     Choice,
     ConversionPlan,
     ConversionResult,
@@ -40,6 +41,8 @@ from crmcore.sales import Opportunity
 from crmcore.unit import Changes, Draft, UnitOfWork
 
 __all__ = ["LeadService"]
+
+R = TypeVar("R", bound=Record)
 
 _TARGETS: dict[str, type[Record]] = {
     "account": Account,
@@ -97,7 +100,7 @@ class LeadService:
         settings: Mapping[str, Any],
     ) -> ConversionPlan:
         unit = self._unit
-        current = unit.get(Lead, identity)
+        current = self._shown(unit.get(Lead, identity))
         chosen = attrs.evolve(unit.settings(ConversionSettings), **settings)
         self._check_convertible(current, chosen)
         choices = dict(asked)
@@ -238,6 +241,7 @@ class LeadService:
                 self._existing(entity, choice),
                 settings,
                 self._today(),
+                self._closed(entity),
             )
             for entity, choice in choices.items()
         }
@@ -249,7 +253,17 @@ class LeadService:
     def _existing(self, entity: str, choice: Choice) -> Record | None:
         if not isinstance(choice, Use):
             return None
-        return self._unit.get(_TARGETS[entity], choice.id)
+        return self._shown(self._unit.get(_TARGETS[entity], choice.id))
+
+    def _shown(self, record: R) -> R:
+        """Return a record as the actor may see it: what is hidden is not taken over."""
+        entity = self._unit.schema.entity(record)
+        return cast(R, self._unit.rights(entity).shown(entity, record))
+
+    def _closed(self, entity: str) -> frozenset[str]:
+        """Return the fields of a target that the actor may not write."""
+        rights = self._unit.rights(self._unit.schema.entity(entity))
+        return rights.hidden_in(None) | rights.fixed_in(None)
 
     def _check_contact_account(
         self,
@@ -365,7 +379,10 @@ class LeadService:
             return self._complete(plan, entity, target, changes, links)
         definition = self._unit.schema.entity(entity)
         values = {**links, "owner_id": plan.owner_id, **target.values}
-        drafts = self._unit.drafts_of_new([(definition.record_class(), values)])
+        own = {*links, *LINKING_FIELDS, "owner_id"}
+        drafts = self._unit.drafts_of_new(
+            [(definition.record_class(), values)], derived=own
+        )
         (made,) = self._unit.plan_creation(drafts, changes)
         changes.references[entity, made.id] = made
         return made
@@ -390,7 +407,7 @@ class LeadService:
                 values.update(links)
         elif entity == "opportunity":
             values.update({n: v for n, v in links.items() if current[n] is None})
-        draft = unit.update_draft(current, values)
+        draft = unit.update_draft(current, values, derived=links.keys())
         (completed,) = unit.plan_updates([draft], changes)
         changes.references[entity, completed.id] = completed
         return completed
@@ -457,7 +474,9 @@ class LeadService:
             if done is not None and contact.id == done.id:
                 continue
             if contact.account_id is None:
-                draft = self._unit.update_draft(contact, {"account_id": account.id})
+                draft = self._unit.update_draft(
+                    contact, {"account_id": account.id}, derived=("account_id",)
+                )
                 self._unit.plan_updates([draft], changes)
 
 

@@ -50,7 +50,8 @@ class FieldDef:
     take the value over (REC-07). ``on_delete``: what becomes of this
     reference when the record behind it is deleted: ``keep``, ``block``, ``clear`` or
     ``cascade`` (REC-20). ``belongs``: the record is part of the one that the reference
-    leads to, and is invalid with it (REC-06).
+    leads to, and is invalid with it (REC-06). ``shows``: another entity's field
+    (``opportunity.amount``) whose value is repeated here, and hidden with it (ACC-09).
     For forms (REC-12): ``help``, ``group``, ``sort_number`` (smaller stands further in
     front), ``compact`` (asked for on a small screen), ``applies_to`` (the kinds of
     records that have the field, by the entity's ``kind``, else its ``record_type``),
@@ -83,6 +84,7 @@ class FieldDef:
     controlling_field: str | None = None
     on_delete: str = "keep"
     belongs: bool = False
+    shows: str | None = None
     copied: bool = True
     help: str = ""
     group: str = ""

@@ -47,19 +47,21 @@ class ReportingService:
         if by not in _SUBJECTS:
             raise ValidationError.of("by", "not_an_option", value=str(by)[:60])
         chosen = self._pipeline(pipeline)
+        entity = self._unit.schema.entity(Opportunity)
+        worth = "amount" not in self._unit.rights(entity).sometimes_hidden
         groups = self._unit.aggregate(
             Opportunity,
-            {"count": count(), "amount": F.amount.sum()},
+            {"count": count(), **({"amount": F.amount.sum()} if worth else {})},
             (F.pipeline == chosen.key) & criteria,
             group_by=(
                 F.stage,
                 F.stage_category,
                 F.last_open_stage,
-                F.amount.currency,
                 *_SUBJECTS[by],
+                *((F.amount.currency,) if worth else ()),
             ),
         )
-        counted = [_stage_group(group) for group in groups]
+        counted = [_stage_group(group, by is not None) for group in groups]
         return build_funnel(chosen, counted, by=by, names=self._names(counted))
 
     def _pipeline(self, key: str | None) -> Pipeline:
@@ -78,9 +80,12 @@ class ReportingService:
         return names
 
 
-def _stage_group(group: Group) -> StageGroup:
-    stage, category, last_open_stage, currency, *subject = group.keys.values()
-    amount: Money | None = group["amount"]
+def _stage_group(group: Group, split: bool) -> StageGroup:
+    stage, category, last_open_stage, *rest = group.keys.values()
+    subject = rest[:1] if split else []
+    # Amounts may be hidden from the actor: then nothing is told of any currency.
+    currency = rest[-1] if len(rest) > len(subject) else None
+    amount: Money | None = group.values.get("amount")
     return StageGroup(
         stage=stage or "",
         category=category or "open",

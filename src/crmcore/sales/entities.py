@@ -151,5 +151,7 @@ class StageChange(Record):
     duration_seconds: int | None = fields.integer(
         minimum=0, label="Duration in seconds"
     )
-    amount: Money | None = fields.money()
-    probability: Decimal | None = fields.percent(copied=False)
+    amount: Money | None = fields.money(shows="opportunity.amount")
+    probability: Decimal | None = fields.percent(
+        copied=False, shows="opportunity.probability"
+    )

@@ -70,7 +70,8 @@ class SalesService:
             values,
             reopening=reopening,
         )
-        draft = unit.update_draft(current, changed)
+        derived = changed.keys() - values.keys() - {"stage"}
+        draft = unit.update_draft(current, changed, derived=derived)
         draft.privileged = True
         changes = unit.changes()
         (moved,) = unit.plan_updates([draft], changes)

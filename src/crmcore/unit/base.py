@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import attrs
 
-from crmcore.access import Actor, Decisions, User
+from crmcore.access import Actor, Decisions, FieldRights, User
 from crmcore.criteria import (
     Binder,
     Bound,
@@ -30,9 +30,10 @@ from crmcore.errors import (
     Problem,
     StaleRecord,
     StorageError,
+    ValidationError,
 )
 from crmcore.i18n.settings import FormatSettings
-from crmcore.records import EntityDef, Record, Schema
+from crmcore.records import EntityDef, FieldDef, Record, Schema
 from crmcore.records.exchange_rates import Rates
 from crmcore.storage import Event, HistoryEntry, Transaction
 from crmcore.unit.changes import Changes
@@ -96,6 +97,7 @@ class UnitBase:
             self._trusted,
             trusted=False,
             scope=self._read_scope,
+            readable=self._may_use,
         )
 
     @property
@@ -107,6 +109,57 @@ class UnitBase:
     def read_binder(self) -> Binder:
         """Return what checks criteria for the actor."""
         return self._binder
+
+    # -- fields that the actor may not read (ACC-09) -----------------------------------
+
+    def rights(self, entity: EntityDef) -> FieldRights:
+        """Return which fields of an entity the actor may read and write."""
+        return self.context.rights(entity)
+
+    def _may_use(self, entity: EntityDef, name: str) -> bool:
+        """Tell whether lists may be filtered, ordered and grouped by a field.
+
+        Raises ValidationError where it is hidden in records of some types only: a list
+        would show which.
+        """
+        rights = self.rights(entity)
+        if rights.are_free or name not in rights.sometimes_hidden:
+            return True
+        if name not in rights.always_hidden:
+            raise ValidationError.of(name, "partly_hidden")
+        return False
+
+    def readable_field(self, entity: EntityDef, name: str) -> FieldDef:
+        """Return a field; raises ValidationError for a hidden one as for an unknown."""
+        if name in self.rights(entity).always_hidden:
+            raise ValidationError.of(name, "unknown_field", entity=entity.name)
+        return entity.field(name)
+
+    def shown(self, value: T) -> T:
+        """Return a record, or what holds records, as the actor may see it.
+
+        Within a verb of the library everything is as it is stored.
+        """
+        if self._depth or not self.decisions.hides_fields:
+            return value
+        result: T = self._masked(value)
+        return result
+
+    def _masked(self, value: Any) -> Any:
+        if isinstance(value, Record):
+            entity = self.schema.entity(value)
+            return self.rights(entity).shown(entity, value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._masked(item) for item in value)
+        if attrs.has(kind := type(value)) and _may_hold_records(cast(Any, kind)):
+            parts = attrs.asdict(value, recurse=False)
+            changed = {
+                name: new
+                for name, part in parts.items()
+                if (new := self._masked(part)) is not part
+            }
+            return attrs.evolve(value, **changed) if changed else value
+        return value
 
     @property
     def actor(self) -> Actor:
@@ -244,6 +297,11 @@ class UnitBase:
     def _once(
         self, verb: str, payload: Any, work: Callable[[], T], kinds: tuple[Any, ...]
     ) -> T:
+        return self.shown(self._remembered(verb, payload, work, kinds))
+
+    def _remembered(
+        self, verb: str, payload: Any, work: Callable[[], T], kinds: tuple[Any, ...]
+    ) -> T:
         journal = self._journal
         if journal is None or self._depth:
             return work()
@@ -315,6 +373,12 @@ class UnitBase:
         except BaseException as error:
             self._failure = error
             raise
+
+
+@lru_cache(maxsize=1_000)
+def _may_hold_records(kind: type[Any]) -> bool:
+    """Tell whether instances can be taken apart and put together again."""
+    return all(a.init and not a.name.startswith("_") for a in attrs.fields(kind))
 
 
 def _breaks_off(error: CRMError) -> bool:

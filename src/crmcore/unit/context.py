@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import attrs
 
-from crmcore.access import AccessPolicy, Actor, Decisions, Organisation
+from crmcore.access import (
+    AccessPolicy,
+    Actor,
+    Decisions,
+    FieldRights,
+    Organisation,
+)
 from crmcore.ports import IdFactory, Randomness
-from crmcore.records import Conventions, Record, Schema
+from crmcore.records import Conventions, EntityDef, Record, Schema
 
 __all__ = ["Context"]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Context:
     """Everything that is fixed for one unit of work; rules get it as a value."""
 
@@ -31,10 +38,14 @@ class Context:
     organisation: Organisation
     settings: Mapping[type[Any], Any]
 
-    @property
+    @cached_property
     def decisions(self) -> Decisions:
         """Return what the actor may do."""
         return Decisions(self.actor, self.policy, self.organisation)
+
+    def rights(self, entity: EntityDef) -> FieldRights:
+        """Return which fields of an entity the actor may read and write (ACC-09)."""
+        return self.decisions.field_rights(self.schema, entity)
 
 
 #: The records that a batch refers to, by entity and id.

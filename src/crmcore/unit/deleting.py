@@ -76,7 +76,7 @@ class DeletingVerbs(DuplicateVerbs):
 
     def _with_key(self, kind: type[R], field: str, value: Any) -> R:
         entity = self.schema.entity(kind)
-        definition = entity.field(field)
+        definition = self.readable_field(entity, field)
         if not definition.unique:
             raise ValidationError.of(field, "not_a_key")
         coerced = definition.coerce(value, self.context.conventions)

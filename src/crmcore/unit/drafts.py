@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -17,7 +17,7 @@ from crmcore.records import (
     Record,
     Refused,
 )
-from crmcore.records.record_types import DRAFT
+from crmcore.records.record_types import DRAFT, RECORD_TYPE
 from crmcore.unit.context import Context
 
 __all__ = ["Draft", "EntityRule", "new_draft", "update_draft"]
@@ -46,6 +46,12 @@ class Draft:
     def is_new(self) -> bool:
         """Tell whether the record is about to be created."""
         return self.old is None
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Return the fields of the record that the actor may not read (ACC-09)."""
+        record_type = self[RECORD_TYPE] if RECORD_TYPE in self.entity.fields else None
+        return self.context.rights(self.entity).hidden_in(record_type)
 
     @property
     def is_unfinished(self) -> bool:
@@ -110,9 +116,19 @@ def _refuse_inactive(
 
 
 def new_draft(
-    entity: EntityDef, record: Record, given: Mapping[str, Any], context: Context
+    entity: EntityDef,
+    record: Record,
+    given: Mapping[str, Any],
+    context: Context,
+    *,
+    trusted: bool = False,
+    derived: Collection[str] = (),
 ) -> Draft:
-    """Return the draft of a new record; ``given`` adds to the record's own values."""
+    """Return the draft of a new record; ``given`` adds to the record's own values.
+
+    ``derived`` values, and all of a ``trusted`` draft, are the library's own: nobody's
+    right to their fields is asked.
+    """
     draft = Draft(entity, context, None, {})
     _refuse_unknown(draft, given)
     _refuse_not_custom(draft, record.custom)
@@ -121,6 +137,8 @@ def new_draft(
     values.update(entity.input_values(record))
     values.update((n, v) for n, v in given.items() if n in values)
     fields = entity.fields
+    if not trusted:
+        _refuse_closed(draft, given, derived)
     for name, value in values.items():
         # A declared default needs no check, and most fields of most records are empty.
         if value is not None and value is not fields[name].default:
@@ -153,6 +171,26 @@ _STAMPS = (
 )
 
 
+def _refuse_closed(
+    draft: Draft, given: Collection[str], derived: Collection[str]
+) -> None:
+    """Refuse values of a new record in fields that the actor may not write (ACC-09).
+
+    A hidden field is answered like one that does not exist.
+    """
+    rights = draft.context.rights(draft.entity)
+    if rights.are_free:
+        return
+    record_type = draft.values.get(RECORD_TYPE)
+    asked = draft.values.keys() - set(derived)
+    for name in rights.hidden_in(record_type) & asked:
+        if name in given or draft.values[name] != draft.entity.fields[name].default:
+            draft.refuse(name, "unknown_field", entity=draft.entity.name)
+    for name in rights.fixed_in(record_type) & asked:
+        if draft.values[name] != draft.entity.fields[name].default:
+            draft.refuse(name, "read_only")
+
+
 def _refuse_unknown(draft: Draft, given: Iterable[str]) -> None:
     for name in given:
         field = draft.entity.fields.get(name)
@@ -172,19 +210,49 @@ def _refuse_not_custom(draft: Draft, given: Iterable[str]) -> None:
 
 
 def update_draft(
-    entity: EntityDef, old: Record, given: Mapping[str, Any], context: Context
+    entity: EntityDef,
+    old: Record,
+    given: Mapping[str, Any],
+    context: Context,
+    *,
+    derived: Collection[str] = (),
 ) -> Draft:
-    """Return the draft of a change; fields given with their old value do not change."""
+    """Return the draft of a change; fields given with their old value do not change.
+
+    Of ``derived`` values, which the library works out, nobody's rights are asked.
+    """
     draft = Draft(entity, context, old, {})
     custom = given.get("custom")
     if isinstance(custom, Mapping):
         given = {**{k: v for k, v in given.items() if k != "custom"}, **custom}
     _refuse_unknown(draft, given)
+    hidden, fixed = _closed(draft, old, derived)
     for name, value in given.items():
         field = entity.fields.get(name)
         if field is None or field.system or field.computed:
             continue
+        if name in hidden:
+            draft.refuse(name, "unknown_field", entity=entity.name)
+            continue
         coerced = None if value is None else _coerced(draft, field, value)
         if coerced != entity.value_of(old, name):
+            if name in fixed:
+                draft.refuse(name, "read_only")
             draft.values[name] = coerced
     return draft
+
+
+def _closed(
+    draft: Draft, old: Record, derived: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the fields of a record that are hidden from the actor, and the fixed ones."""
+    context, entity = draft.context, draft.entity
+    rights, kind = context.rights(entity), old[RECORD_TYPE]
+    hidden = rights.hidden_in(kind).difference(derived)
+    fixed = rights.fixed_in(kind)
+    if context.decisions.fixed_by_owner(entity, old):
+        open_to_all = {
+            f.name for f in entity.fields.values() if f.subordinates_may_edit
+        }
+        fixed |= entity.fields.keys() - open_to_all
+    return hidden, fixed.difference(derived)

@@ -106,7 +106,8 @@ class DuplicateVerbs(WritingVerbs):
             for hit in self.transaction.match(entity, keys, TOO_COMMON + 1):
                 found.setdefault(hit.key, []).append(hit.record_id)
             for key in [k for k, ids in found.items() if len(ids) > TOO_COMMON]:
-                common.add(key)
+                if self.rights(entity).are_free:
+                    common.add(key)
                 del found[key]
             holders[name] = found
         return holders, common
@@ -144,8 +145,11 @@ class DuplicateVerbs(WritingVerbs):
                     continue
                 if candidate.deleted_at is not None:
                     continue
+                known = self._known_of(candidate, shared)
+                if not known:
+                    continue
                 match = self._match(
-                    rule, self.schema.entity(place[0]), candidate, shared
+                    rule, self.schema.entity(place[0]), candidate, known
                 )
                 if match is None:
                     hidden += 1
@@ -154,6 +158,21 @@ class DuplicateVerbs(WritingVerbs):
         best = sorted(matches, key=lambda m: (-m.score, m.entity, m.name))
         cut = {keys[text].kind for text in common if text in keys}
         return Duplicates(tuple(best), hidden, tuple(sorted(cut)))
+
+    def _known_of(
+        self, candidate: Record, shared: dict[str, MatchKey]
+    ) -> dict[str, MatchKey]:
+        """Return the keys that a candidate has by what the actor may read of it.
+
+        Otherwise a made-up record would find out what hidden fields hold.
+        """
+        entity = self.schema.entity(candidate)
+        rights = self.rights(entity)
+        if rights.are_free:
+            return shared
+        deriver = self.environment.derivers.get(entity.name)
+        known = match_keys(deriver, rights.shown(entity, candidate), self._followed)
+        return {text: key for text, key in shared.items() if text in known}
 
     def _match(
         self,
@@ -165,7 +184,8 @@ class DuplicateVerbs(WritingVerbs):
         """Return the match as the actor may know it, None where not at all."""
         evidence = evidence_of(rule, shared.values())
         if self.visible(entity, candidate):
-            return readable_match(rule, entity, candidate, evidence)
+            shown = self.shown(candidate)
+            return readable_match(rule, entity, shown, evidence)
         if self.environment.cross_visibility_hits:
             return redacted_match(rule, entity, candidate, evidence)
         return None

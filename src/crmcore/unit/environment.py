@@ -152,6 +152,18 @@ class Environment:
         except CRMError:
             log.exception("the indexes of %s are not built", tenant)
 
+    def policy_of(self, schema: Schema) -> AccessPolicy:
+        """Return the policy with the profiles that administrators stored (ACC-16)."""
+        stored = schema.added("profile")
+        if not stored:
+            return self.policy
+        kept: dict[int, AccessPolicy] = schema.__dict__.setdefault("policies", {})
+        found = kept.get(id(self.policy))
+        if found is None:
+            found = self.policy.with_profiles(stored.values())
+            kept[id(self.policy)] = found
+        return found
+
     def organisation(
         self,
         tenant: str,

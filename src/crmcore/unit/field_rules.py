@@ -79,6 +79,8 @@ def demand_required(draft: Draft) -> None:
 def _is_demanded(draft: Draft, field: FieldDef) -> bool:
     if not field.enabled or field.computed or not applies(draft, field):
         return False
+    if field.name in draft.hidden:
+        return False
     if draft.asks_everything:
         return field.required or field.required_on_add
     if field.required_on_modify:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from crmcore.errors import ValidationError
+from crmcore.errors import Problem, ValidationError
 from crmcore.records.record_types import DRAFT, RECORD_TYPE
 from crmcore.unit.currencies import convert_amounts
 from crmcore.unit.drafts import Draft, EntityRule
@@ -38,7 +38,19 @@ def finish(
     for rule in forms:
         rule(draft)
     if draft.problems:
-        raise ValidationError(draft.problems)
+        raise ValidationError(list(_told(draft)))
+
+
+def _told(draft: Draft) -> Iterator[Problem]:
+    """Yield the problems as the actor may know them: no hidden field is named (ACC-09)."""
+    hidden = draft.hidden
+    for problem in draft.problems:
+        if problem.field not in hidden or problem.reason == "unknown_field":
+            yield problem
+        elif problem.reason == "rule":
+            yield Problem("record", "rule", problem.details)
+        else:
+            yield Problem("record", "not_fitting_here")
 
 
 def _begins_as_draft(draft: Draft) -> bool:

@@ -69,6 +69,8 @@ def _check_type(draft: Draft, types: Iterable[RecordType]) -> None:
 
 def _demand(draft: Draft, name: str, *, everything: bool) -> None:
     """Refuse an empty field: of new records, and where a change empties it."""
+    if name in draft.hidden:
+        return
     asked = everything or draft.asks_everything or draft.changes(name)
     if asked and draft[name] is None and not _is_refused(draft, name):
         draft.refuse(name, "required")
@@ -152,7 +154,8 @@ def _own_field(draft: Draft, step: str) -> str:
 def _check_rule(
     draft: Draft, rule: ValidationRule, record: Record, follow: Follow
 ) -> None:
-    missing = [name for name in rule.required if draft[name] is None]
+    hidden = draft.hidden
+    missing = [n for n in rule.required if draft[n] is None and n not in hidden]
     failed = rule.must is not None and not _holds(draft, rule.must, record, follow)
     locale = draft.context.conventions.locale
     text = rule.text(locale)

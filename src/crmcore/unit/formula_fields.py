@@ -27,7 +27,7 @@ from crmcore.records import EntityDef, FieldDef, Record, Schema
 from crmcore.unit.drafts import Draft
 from crmcore.unit.forms import candidate
 
-__all__ = ["formula_problems", "inputs_of", "recalculated", "work_out"]
+__all__ = ["formula_problems", "recalculated", "work_out"]
 
 
 @attrs.frozen(eq=False)
@@ -92,24 +92,6 @@ def _formula_fields(schema: Schema, entity: EntityDef) -> tuple[_FormulaField, .
         )
         for name in order(parsed)
     )
-
-
-def inputs_of(entity: EntityDef, name: str) -> frozenset[str]:
-    """Return all fields whose values a formula shows, directly or through others.
-
-    Whoever may not read one of them may not read the formula either (ACC-09).
-    """
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        field = entity.fields.get(waiting.pop())
-        if field is None or field.formula is None:
-            continue
-        for path in dependencies(parse(field.formula)):
-            if path[0] not in found:
-                found.add(path[0])
-                waiting.append(path[0])
-    return frozenset(found)
 
 
 def formula_problems(schema: Schema, entity: EntityDef) -> Iterator[Problem]:

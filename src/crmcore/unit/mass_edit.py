@@ -81,7 +81,7 @@ class MassVerbs(RecordStateVerbs):
         """
         entity = self.schema.entity(kind)
         for name in changes:
-            if entity.field(name).unique:
+            if self.readable_field(entity, name).unique:
                 raise ValidationError.of(name, "not_for_many")
         given = _given(chosen)
         return self.perform(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Literal, TypeVar, overload
 from uuid import UUID
@@ -30,6 +30,7 @@ from crmcore.criteria import (
 from crmcore.criteria.pages import decode_cursor, encode_cursor, fingerprint
 from crmcore.errors import ValidationError
 from crmcore.records import EntityDef, Identifier, Record, Refused
+from crmcore.records.record_types import RECORD_TYPE
 from crmcore.storage import HistoryEntry
 from crmcore.unit.aggregation import AggregatePlan
 from crmcore.unit.base import UnitBase, live
@@ -82,7 +83,7 @@ class ReadingVerbs(UnitBase):
     ) -> Record:
         key = identity if isinstance(identity, UUID) else read_id(identity)
         record = self.transaction.load(entity, (key,)).get(key)
-        return self.require_visible(entity, key, record, deleted=deleted)
+        return self.shown(self.require_visible(entity, key, record, deleted=deleted))
 
     @overload
     def find(
@@ -203,7 +204,7 @@ class ReadingVerbs(UnitBase):
         has_next = inside if backwards else more
         has_previous = more if backwards else inside
         return (
-            tuple(shown),
+            tuple(self.shown(shown)),
             self._cursor(mark, order, shown[-1]) if has_next else None,
             self._cursor(mark, order, shown[0]) if has_previous else None,
         )
@@ -273,7 +274,8 @@ class ReadingVerbs(UnitBase):
             where=self.bind(entity, criteria, archived=archived),
             order=self._binder.order(entity, sorts_of(order_by)),
         )
-        return chain.from_iterable(self.transaction.stream(query, chunk))
+        chunks = self.transaction.stream(query, chunk)
+        return chain.from_iterable(self.shown(some) for some in chunks)
 
     def all_of(self, kind: type[R], criteria: Criteria) -> tuple[R, ...]:
         """Return live records whatever their owner, oldest first.
@@ -284,7 +286,7 @@ class ReadingVerbs(UnitBase):
         where = BoundAnd((self._binder.criteria(entity, criteria), live(entity)))
         order = self._binder.order(entity, (Sort(("created_at",)),))
         found = self.transaction.select(Query(entity=entity, where=where, order=order))
-        return tuple(record for record in found if isinstance(record, kind))
+        return self.shown(tuple(r for r in found if isinstance(r, kind)))
 
     def count(
         self,
@@ -335,7 +337,7 @@ class ReadingVerbs(UnitBase):
         """
         entity = self.schema.entity(kind)
         self.decisions.require(entity, "create")
-        found = entity.field(field)
+        found = self.readable_field(entity, field)
         if found not in entity.number_fields:
             raise ValidationError.of(field[:80], "not_numbered")
         return next_number(self, entity, found)
@@ -347,20 +349,35 @@ class ReadingVerbs(UnitBase):
         NotFound, ValidationError for an unknown field.
         """
         entity = self.schema.entity(record)
-        self._get(entity, record.id, deleted=True)
+        known = self._get(entity, record.id, deleted=True)
         if field is not None:
-            entity.field(field)
+            self.readable_field(entity, field)
         self.write_log()
         entries = self.transaction.history(entity, record.id)
-        return entries if field is None else _of_field(entries, field)
+        hidden = self.rights(entity).hidden_in(known[RECORD_TYPE])
+        if hidden:
+            entries = _told(entries, lambda name: name not in hidden)
+        if field is None:
+            return entries
+        return _told(entries, lambda name: name == field, others=False)
 
 
-def _of_field(entries: Iterable[HistoryEntry], field: str) -> list[HistoryEntry]:
-    told = (
-        attrs.evolve(one, changes=tuple(c for c in one.changes if c.field == field))
-        for one in entries
-    )
-    return [one for one in told if one.changes]
+def _told(
+    entries: Iterable[HistoryEntry],
+    chosen: Callable[[str], bool],
+    *,
+    others: bool = True,
+) -> list[HistoryEntry]:
+    """Return the history of chosen fields; ``others`` keeps entries that change none.
+
+    An entry of which everything is hidden is left out, as if it had not been.
+    """
+    told = []
+    for entry in entries:
+        changes = tuple(change for change in entry.changes if chosen(change.field))
+        if changes or (others and not entry.changes):
+            told.append(attrs.evolve(entry, changes=changes))
+    return told
 
 
 def read_id(text: object) -> UUID:

@@ -164,6 +164,7 @@ class RelationVerbs(ReadingVerbs):
             for referrer in referrers(self.schema, target.name)
             if referrer.entity is entity
             and not referrer.field.system
+            and referrer.field.name not in self.rights(entity).sometimes_hidden
             and through in (None, referrer.field.name)
         ]
         if through is None:

@@ -31,7 +31,9 @@ class _ActorsRights:
 
     def has_role(self, name: str) -> bool:
         user = self.decisions.actor.user
-        return user is not None and user.profile == name
+        if user is None:
+            return False
+        return name in (user.profile, *(user.further_profiles or ()))
 
 
 def template_service(unit: UnitBase) -> TemplateService:
@@ -55,6 +57,9 @@ def template_service(unit: UnitBase) -> TemplateService:
         ),
         unit.read_binder,
         actor=unit.actor.user,
+        may_read=lambda entity, field: (
+            field.name not in unit.rights(entity).sometimes_hidden
+        ),
         reload=lambda entity, record: unit.require_visible(
             entity,
             record.id,

@@ -15,10 +15,13 @@ __all__ = ["check_date_pattern", "check_profile", "check_timezone", "refuse_circ
 
 def check_profile(draft: Draft) -> None:
     """Refuse a profile that this set-up does not have (ACC-16)."""
-    profile = draft.values.get("profile")
     policy = draft.context.policy
+    profile = draft.values.get("profile")
     if profile is not None and policy.profile(profile) is None:
         draft.refuse("profile", "not_an_option", value=profile)
+    for further in draft.values.get("further_profiles") or ():
+        if policy.profile(further) is None:
+            draft.refuse("further_profiles", "not_an_option", value=further)
 
 
 def check_timezone(draft: Draft) -> None:

@@ -86,6 +86,9 @@ def begin(
         tenant, transaction, versions.organisation, remember=not joined
     )
     known = environment.actor(actor, organisation)
+    schema = environment.schema_of(
+        tenant, transaction, versions.customisation, remember=not joined
+    )
     context = Context(
         tenant=tenant,
         actor=known,
@@ -93,10 +96,8 @@ def begin(
         ids=environment.ids,
         randomness=environment.randomness,
         conventions=_conventions(environment, known),
-        schema=environment.schema_of(
-            tenant, transaction, versions.customisation, remember=not joined
-        ),
-        policy=environment.policy,
+        schema=schema,
+        policy=environment.policy_of(schema),
         organisation=organisation,
         settings=MappingProxyType(dict(environment.settings)),
     )

@@ -5,7 +5,7 @@ authorise -> load in one batch -> decide purely -> write in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 from uuid import UUID
 
@@ -98,10 +98,12 @@ class WritingVerbs(ReferenceChecks):
         batch: Sequence[tuple[Record, Mapping[str, Any]]],
         *,
         managed: bool = False,
+        derived: Collection[str] = (),
     ) -> list[Draft]:
         """Return drafts of new records with their defaults, not yet finished.
 
-        ``managed`` is for services that write a managed entity's records.
+        ``managed`` is for services that write a managed entity's records; ``derived``
+        names values that the library worked out.
         """
         drafts = []
         for record, values in batch:
@@ -109,7 +111,14 @@ class WritingVerbs(ReferenceChecks):
             if not managed:
                 self._require_unmanaged(entity, "create")
                 self.decisions.require(entity, "create")
-            draft = new_draft(entity, record, values, self.context)
+            draft = new_draft(
+                entity,
+                record,
+                values,
+                self.context,
+                trusted=managed,
+                derived=derived,
+            )
             if draft.values.get("owner_id") is None:
                 draft.values["owner_id"] = self.actor.id
             drafts.append(draft)
@@ -222,10 +231,20 @@ class WritingVerbs(ReferenceChecks):
         self.apply(changes)
         return cast(R, changes.stored(submitted))
 
-    def update_draft(self, old: Record, values: Mapping[str, Any]) -> Draft:
-        """Return the draft of a change after asking whether the actor may make it."""
+    def update_draft(
+        self,
+        old: Record,
+        values: Mapping[str, Any],
+        *,
+        derived: Collection[str] = (),
+    ) -> Draft:
+        """Return the draft of a change after asking whether the actor may make it.
+
+        ``derived`` names the values that the library worked out: nobody's right to
+        their fields is asked.
+        """
         entity = self.schema.entity(old)
-        draft = update_draft(entity, old, values, self.context)
+        draft = update_draft(entity, old, values, self.context, derived=derived)
         if draft.values or draft.problems:
             self.require_scope(entity, old, "edit")
         if draft.changes("owner_id"):
@@ -356,6 +375,9 @@ class WritingVerbs(ReferenceChecks):
         name, _, field = claim.scope.partition(".")
         entity = self.schema.entity(name)
         holder = self.transaction.load(entity, [claim.record_id]).get(claim.record_id)
+        if field in self.rights(entity).sometimes_hidden:
+            # Whoever may not read the field learns that something is taken, not what.
+            return UniqueViolation([Problem("record", "unique")], entity=name)
         details: dict[str, Any] = {"entity": name, "field": field}
         if self.visible(entity, holder):
             details["existing_id"] = claim.record_id

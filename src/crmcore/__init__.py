@@ -50,6 +50,7 @@ from crmcore.records import (
     Record,
     Ref,
     entity,
+    extends,
     fields,
 )
 from crmcore.sales import Opportunity, Pipeline, SalesSettings, Stage, StageChange
@@ -121,6 +122,7 @@ __all__ = [
     "ValidationError",
     "count",
     "entity",
+    "extends",
     "fields",
     "installed_areas",
     "last_days",

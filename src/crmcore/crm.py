@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import reduce
 from typing import Any, TypeVar, overload
 from uuid import UUID
-
-import attrs
 
 from crmcore import (
     activities,
@@ -23,9 +20,8 @@ from crmcore import (
 )
 from crmcore.access import AccessPolicy, Actor, User
 from crmcore.customisation import EntitySchema, TenantSchemas
-from crmcore.customisation.relations import relation_problems
-from crmcore.customisation.triggers import trigger_problems, with_triggers
-from crmcore.errors import Problem, ValidationError
+from crmcore.customisation.declaring import declared_schema
+from crmcore.errors import ValidationError
 from crmcore.ports import (
     Clock,
     IdFactory,
@@ -49,9 +45,7 @@ from crmcore.storage import Event, HealthReport, Store
 from crmcore.unit import Area, Environment, unit_of_work
 from crmcore.unit.attempts import Attempts
 from crmcore.unit.environment import Subscriber
-from crmcore.unit.formula_fields import formula_problems
 from crmcore.unit.record_link import RecordLink
-from crmcore.unit.roll_ups import roll_up_problems
 from crmcore.unit.user_rules import (
     check_date_pattern,
     check_profile,
@@ -89,7 +83,8 @@ STANDARD_AREAS = (
 class CRM:
     """Opens a store and hands out sessions.
 
-    ``areas`` adds third-party rooms; ``settings`` are the areas' settings objects (such
+    ``areas`` adds third-party rooms; ``entities`` classes of your own, new ones (see
+    :func:`entity`) and extensions of the library's (:func:`extends`); ``settings`` are the areas' settings objects (such
     as ``SalesSettings``); ``fields`` custom fields per entity; ``rules`` overrides
     of declared fields, such as ``{"lead.company_name": {"required": True}}``;
     ``numbering`` fields that are numbered, such as
@@ -105,6 +100,7 @@ class CRM:
         store: Store,
         *,
         areas: Iterable[Area] = (),
+        entities: Iterable[type[Record]] = (),
         settings: Iterable[object] = (),
         fields: Mapping[Any, Iterable[FieldDef]] | None = None,
         rules: Mapping[str, Mapping[str, Any]] | None = None,
@@ -120,9 +116,15 @@ class CRM:
         randomness: Randomness | None = None,
     ) -> None:
         rooms = (*STANDARD_AREAS, *areas)
-        schema = _schema(rooms, fields or {}, rules or {}, numbering or {})
-        schema = _with_relations(schema, relations)
-        schema = _with_triggers(schema, triggers or {}, actions or {})
+        schema = declared_schema(
+            (*(kind for room in rooms for kind in room.entities), *entities),
+            fields=fields or {},
+            rules=rules or {},
+            numbering=numbering or {},
+            relations=relations,
+            triggers=triggers or {},
+            actions=actions or {},
+        )
         self._environment = Environment(
             store=store,
             schema=schema,
@@ -340,56 +342,3 @@ def installed_areas() -> tuple[Area, ...]:
 
     found = entry_points(group="crmcore.areas")
     return tuple(point.load() for point in sorted(found, key=lambda p: p.name))
-
-
-def _schema(
-    areas: Iterable[Area],
-    custom: Mapping[Any, Iterable[FieldDef]],
-    rules: Mapping[str, Mapping[str, Any]],
-    numbering: Mapping[str, NumberFormat],
-) -> Schema:
-    schema = Schema.of(e.__entity__ for area in areas for e in area.entities)
-    for kind, added in custom.items():
-        schema = schema.extended(schema.entity(kind).name, added)
-    schema = reduce(lambda s, rule: s.with_rule(*rule), rules.items(), schema)
-    schema = reduce(lambda s, one: s.with_number(*one), numbering.items(), schema)
-    problems = [
-        problem
-        for entity in schema.entities.values()
-        for problem in (
-            *formula_problems(schema, entity),
-            *roll_up_problems(schema, entity),
-        )
-    ]
-    if problems:
-        raise ValidationError(problems)
-    return schema
-
-
-def _with_relations(schema: Schema, relations: Iterable[ManyToMany]) -> Schema:
-    problems: list[Problem] = []
-    for relation in relations:
-        place = f"relation.{relation.key}"
-        problems += relation_problems(relation, None, schema, place)
-        schema = schema.with_relations([relation])
-    if problems:
-        raise ValidationError(problems)
-    return schema
-
-
-def _with_triggers(
-    schema: Schema,
-    triggers: Mapping[Any, Iterable[Trigger]],
-    actions: Mapping[str, Action],
-) -> Schema:
-    schema = attrs.evolve(schema, actions=dict(actions))
-    problems: list[Problem] = []
-    for kind, given in triggers.items():
-        entity = schema.entity(kind)
-        for trigger in given:
-            place = f"trigger.{entity.name}.{trigger.key}"
-            problems += trigger_problems(trigger, entity, schema, place)
-            schema = with_triggers(schema, {(entity.name, trigger.key): trigger})
-    if problems:
-        raise ValidationError(problems)
-    return schema

@@ -235,7 +235,7 @@ def lead_values(
 ) -> dict[str, Any]:
     """Return what the lead gives to a target record, empty fields left out."""
     mapping = {
-        **_same_custom_fields(schema, entity),
+        **_same_added_fields(schema, entity),
         **_FIELDS[entity],
         **settings.field_map.get(entity, {}),
     }
@@ -259,15 +259,19 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _same_custom_fields(schema: Schema, entity: str) -> dict[str, str]:
-    """Return the custom fields that lead and target share by name and type."""
-    target = schema.entity(entity).fields
+def _same_added_fields(schema: Schema, entity: str) -> dict[str, str]:
+    """Return the added fields that lead and target share by name and type.
+
+    Custom ones, and those of the host's extensions.
+    """
+    lead, target = schema.entity("lead"), schema.entity(entity)
     return {
         field.name: field.name
-        for field in schema.entity("lead").custom_fields
-        if field.name in target
-        and target[field.name].custom
-        and target[field.name].type == field.type
+        for field in lead.fields.values()
+        if lead.adds(field)
+        and field.name in target.fields
+        and target.adds(target.fields[field.name])
+        and target.fields[field.name].type == field.type
     }
 
 

@@ -221,13 +221,14 @@ class LeadService:
         )
         if planned.action != "create":
             return ()
-        fields = unit.schema.entity("account").input_fields
+        account = unit.schema.entity("account")
+        fields = account.input_fields
         typed = {
             name: value
             for name, value in planned.values.items()
             if name in fields and not fields[name].custom
         }
-        return unit.duplicates(Account(**typed)).matches
+        return unit.duplicates(account.record_class(**typed)).matches
 
     def _plan_targets(
         self, lead: Lead, choices: dict[str, Choice], settings: ConversionSettings

@@ -29,6 +29,7 @@ from crmcore.records.converted_money import ConvertedMoney, ConvertedMoneyAmount
 from crmcore.records.definitions import Column, EntityDef, FieldDef
 from crmcore.records.documents import Document
 from crmcore.records.exchange_rates import ExchangeRate, Rates
+from crmcore.records.extension import extends
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
 from crmcore.records.many_to_many import ManyToMany
 from crmcore.records.media import AudioFile, File, FileReference, ImageFile
@@ -127,6 +128,7 @@ __all__ = [
     "ValidationRule",
     "WebAddress",
     "entity",
+    "extends",
     "fields",
     "fold",
     "full_name",

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from uuid import UUID
 
 import attrs
@@ -156,6 +156,7 @@ class EntityDef:
     that make a record's display name. Records of a ``managed`` entity are written by
     the library only, as a part of other verbs. ``retired`` are custom fields that were
     removed and may come back: their stored values are kept, and asked for by nobody.
+    ``extension`` are the typed fields that a host added (:func:`extends`).
     ``state`` names the picklist field by whose category a record is open or closed.
 
     A ``custom_object`` was made by an administrator, with a ``data_type`` that tells
@@ -174,6 +175,7 @@ class EntityDef:
     managed: bool = False
     state: str | None = None
     retired: tuple[FieldDef, ...] = ()
+    extension: frozenset[str] = frozenset()
     custom_object: bool = False
     data_type: str | None = None
     switches: frozenset[str] = frozenset()
@@ -208,11 +210,26 @@ class EntityDef:
         Custom fields that it does not hold have their default.
         """
         names, values_of = self._typed_inputs
+        record = self._adopted(record)
         values = dict(zip(names, values_of(record), strict=False))
         for field in self.custom_fields:
             if not (field.system or field.computed):
                 values[field.name] = record.custom.get(field.name, field.default)
         return values
+
+    def adds(self, field: FieldDef) -> bool:
+        """Tell whether a field was added to what the library declares."""
+        return field.custom or field.name in self.extension
+
+    def _adopted(self, record: Record) -> Record:
+        """Return a record of the class that this one extends as one of its own."""
+        if isinstance(record, self.record_class):
+            return record
+        held = {
+            a.name: getattr(record, a.name)
+            for a in attrs.fields(cast(Any, type(record)))
+        }
+        return self.record_class(**held)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

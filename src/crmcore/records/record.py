@@ -14,7 +14,7 @@ from crmcore.records import fields
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import SPECIFICATION, words
 
-__all__ = ["UNSAVED", "Record", "entity"]
+__all__ = ["UNSAVED", "Record", "declared_fields", "entity"]
 
 #: The id of a record that was not stored yet (the nil UUID of RFC 9562).
 UNSAVED = UUID(int=0)
@@ -114,7 +114,7 @@ def entity(
             plural=plural,
             label=label or words(name),
             record_class=made,
-            fields=_declared_fields(made),
+            fields=declared_fields(made),
             display=display,
             indexes=indexes,
             managed=managed,
@@ -127,10 +127,11 @@ def entity(
 
 def envelope_fields() -> dict[str, FieldDef]:
     """Return the fields that the records of every entity have (REC-01)."""
-    return _declared_fields(Record)
+    return declared_fields(Record)
 
 
-def _declared_fields(cls: type[Any]) -> dict[str, FieldDef]:
+def declared_fields(cls: type[Any]) -> dict[str, FieldDef]:
+    """Return the fields that a class declares or inherits."""
     declared = {}
     for attribute in attrs.fields(cls):
         specification = attribute.metadata.get(SPECIFICATION)

@@ -65,7 +65,13 @@ class Schema:
 
     @cached_property
     def _by_class(self) -> dict[type[Any], EntityDef]:
-        return {d.record_class: d for d in self.entities.values()}
+        # An entity that was extended is also known by the class that it extends.
+        return {
+            kind: definition
+            for definition in self.entities.values()
+            for kind in definition.record_class.__mro__
+            if kind is definition.record_class or _declares(kind, definition.name)
+        }
 
     def entity(self, kind: type[Record] | Record | str) -> EntityDef:
         """Return an entity by its record class, a record or its name.
@@ -160,6 +166,11 @@ class Schema:
             fields[field.name] = attrs.evolve(field, custom=True)
         changed = self.with_entity(attrs.evolve(definition, fields=fields))
         return attrs.evolve(changed, version=self.version + 1)
+
+
+def _declares(kind: type[Any], name: str) -> bool:
+    declared = vars(kind).get("__entity__")
+    return isinstance(declared, EntityDef) and declared.name == name
 
 
 def option_key(picklist: str, option: str) -> str:

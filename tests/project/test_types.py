@@ -40,7 +40,7 @@ def test_mypy_knows_added_fields(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     place = tmp_path / "host.py"
     place.write_text(SOURCE)
-    answer = subprocess.run(  # noqa: S603 - a fixed command
+    answer = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--strict", "--no-error-summary"),
             *("--follow-imports=silent", "--cache-dir", str(tmp_path / "cache")),

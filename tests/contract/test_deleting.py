@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from crmcore import (
 )
 from crmcore.activities import Task
 from crmcore.records import AnyReference, ListOf, MasterDetail, Reference, fields
-from crmcore.testing import Factory, Office, small_organisation
+from crmcore.testing import Factory, FixedClock, Office, small_organisation
 from crmcore.unit import RecordSettings
 from crmcore.unit import dependents as dependents_module
 
@@ -31,7 +32,9 @@ MASTER = fields.custom("site", MasterDetail(entity="account"))
 
 def shaped(store: Any, tenant: str, *settings: object, **custom: Any) -> CRM:
     """A CRM whose entities have the given custom fields."""
-    crm = CRM(store, fields=custom, settings=settings).tenant(tenant)
+    # Each session has a moment of its own: what goes together is told by the time.
+    clock = FixedClock(step=timedelta(milliseconds=5))
+    crm = CRM(store, fields=custom, settings=settings, clock=clock).tenant(tenant)
     small_organisation(crm)
     return crm
 

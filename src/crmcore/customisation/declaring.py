@@ -21,6 +21,7 @@ from crmcore.records import (
 )
 from crmcore.records.extension import definitions_of
 from crmcore.records.triggers import Action
+from crmcore.unit.derived_values import circle_problems
 from crmcore.unit.formula_fields import formula_problems
 from crmcore.unit.roll_ups import roll_up_problems
 
@@ -54,6 +55,7 @@ def declared_schema(
             *roll_up_problems(schema, entity),
         )
     ]
+    problems = problems or list(circle_problems(schema))
     if problems:
         raise ValidationError(problems)
     schema = _with_relations(schema, relations)

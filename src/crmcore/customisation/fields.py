@@ -28,9 +28,7 @@ __all__ = ["changed_field", "custom_field", "field_to_data"]
 #: What a definition says beside the attributes of a field.
 _OWN_WORDS = frozenset({"type", "options", "labels"})
 #: Attributes that the library gives, whatever a definition says.
-_GIVEN = frozenset(
-    {"name", "type", "custom", "system", "computed", "roll_up", "default"}
-)
+_GIVEN = frozenset({"name", "type", "custom", "system", "computed", "default"})
 #: What administrators may change of a field that is declared in Python (REC-12).
 _CHANGEABLE = frozenset(
     {

@@ -38,7 +38,9 @@ from crmcore.records.record_types import (
     default_type,
 )
 from crmcore.records.schema import picklist_of
+from crmcore.unit.derived_values import circle_problems
 from crmcore.unit.formula_fields import formula_problems
+from crmcore.unit.roll_ups import roll_up_problems
 
 __all__ = ["Merged", "merged"]
 
@@ -231,10 +233,12 @@ class _Merging:
             self._check_space(entity)
             self._check_log(entity)
             self.problems.extend(formula_problems(self.schema, entity))
+            self.problems.extend(roll_up_problems(self.schema, entity))
             for field in entity.custom_fields:
                 self._check_field(entity, field)
             for field in entity.partial_fields:
                 self._check_kinds(entity, field)
+        self.problems.extend(circle_problems(self.schema))
 
     def _check_field(self, entity: EntityDef, field: FieldDef) -> None:
         place = f"field.{entity.name}.{field.name}"

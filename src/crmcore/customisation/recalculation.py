@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 
 from crmcore.criteria import Everything, F
+from crmcore.criteria.evaluation import Follow
 from crmcore.customisation.changing import Changing
 from crmcore.customisation.field_verbs import name_of
 from crmcore.errors import ValidationError
@@ -87,7 +88,7 @@ class RecalculationVerbs(Changing):
 
     def _reconvert(self, name: str, after: UUID | None, limit: int) -> Recalculation:
         records, drafts = self._store_anew(
-            name, after, limit, reconvert_amounts, "reconverted"
+            name, after, limit, lambda d, _: reconvert_amounts(d), "reconverted"
         )
         return Recalculation(len(drafts), _next(records, limit))
 
@@ -98,7 +99,7 @@ class RecalculationVerbs(Changing):
         entity = self.unit.schema.entity(name)
         ids = [record.id for record in records]
         counted = sum(
-            recount(self.unit, entity, field, ids)
+            len(recount(self.unit, entity, field, ids))
             for field in entity.fields.values()
             if ids and field.roll_up is not None
         )
@@ -109,7 +110,7 @@ class RecalculationVerbs(Changing):
         name: str,
         after: UUID | None,
         limit: int,
-        changes_of: Callable[[Draft], bool],
+        changes_of: Callable[[Draft, Follow], bool],
         action: str,
     ) -> tuple[list[Record], list[Draft]]:
         """Store what becomes different in the next records; return both."""
@@ -118,12 +119,9 @@ class RecalculationVerbs(Changing):
         behind = Everything() if after is None else F.id > after
         records = unit.select_all(entity, behind, limit)
         changes = unit.changes()
-        drafts = [
-            draft
-            for record in records
-            if changes_of(draft := Draft(entity, unit.context, record, {}))
-        ]
-        unit.load_references(drafts, changes, strict=False)
+        asked = [Draft(entity, unit.context, record, {}) for record in records]
+        unit.load_references(asked, changes, everything=True, strict=False)
+        drafts = [draft for draft in asked if changes_of(draft, changes.follow)]
         for draft in drafts:
             changes.update(draft, action)
         unit.apply(changes)

@@ -7,6 +7,7 @@ Neighbours: ``leads`` makes parties, ``sales`` sells to them.
 """
 
 from crmcore.parties.entities import Account, Contact
+from crmcore.parties.figures import account_figures
 from crmcore.parties.kinds import check_kind, check_unit_section
 from crmcore.parties.matching import (
     ACCOUNT_KEYS,
@@ -18,7 +19,14 @@ from crmcore.parties.names import keep_former_name
 from crmcore.parties.service import AccountWithContacts, PartyService
 from crmcore.unit import Area
 
-__all__ = ["AREA", "Account", "AccountWithContacts", "Contact", "PartyService"]
+__all__ = [
+    "AREA",
+    "Account",
+    "AccountWithContacts",
+    "Contact",
+    "PartyService",
+    "account_figures",
+]
 
 AREA = Area(
     name="parties",

@@ -22,7 +22,7 @@ from crmcore.criteria import (
     sort_key,
     values_after,
 )
-from crmcore.errors import Conflict, StaleRecord, StoreRefused
+from crmcore.errors import Conflict, CRMError, StaleRecord, StoreRefused
 from crmcore.ports import Randomness
 from crmcore.records import EntityDef, Record, Schema
 from crmcore.storage.changes import (
@@ -46,6 +46,9 @@ __all__ = ["MemoryStore"]
 
 T = TypeVar("T")
 Key = tuple[str, str]  # tenant and entity
+
+#: How often a unit of work is run; from the second time on it has its turn at once.
+ATTEMPTS = 16
 
 
 @attrs.define
@@ -148,7 +151,13 @@ class MemoryStore:
             transaction.end()
 
     def retrying(self, work: Callable[[], T], randomness: Randomness) -> T:
-        """Run ``work`` once: writers take turns, so nothing conflicts."""
+        """Run ``work``, again where what it read was changed before it wrote."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return work()
+            except CRMError as error:
+                if not error.retryable:
+                    raise
         return work()
 
     def health(self, schema: Schema) -> HealthReport:

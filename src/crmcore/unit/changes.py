@@ -58,7 +58,7 @@ class Changes:
 
     def create(self, draft: Draft) -> Record:
         """Plan a new record and return it as it will be stored."""
-        work_out(draft)
+        work_out(draft, self.follow)
         entity, context = draft.entity, self.context
         values = draft.values
         actor = context.actor.id
@@ -89,7 +89,7 @@ class Changes:
         assert old is not None
         if not draft.values and not system:
             return old
-        work_out(draft)
+        work_out(draft, self.follow)
         new = old.evolved(
             **{n: v for n, v in draft.values.items() if not entity.fields[n].custom},
             **system,

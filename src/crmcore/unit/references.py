@@ -16,8 +16,10 @@ from crmcore.records import (
     Reference,
 )
 from crmcore.unit.changes import Changes
+from crmcore.unit.derived_values import meet
 from crmcore.unit.drafts import Draft
 from crmcore.unit.forms import rules_follow
+from crmcore.unit.formula_fields import follows, formulas_of
 from crmcore.unit.relations import RelationVerbs
 from crmcore.unit.typed_references import references_in
 
@@ -55,6 +57,7 @@ class ReferenceChecks(RelationVerbs):
             for field in draft.entity.references
             for ref in _stored(draft, field)
         ]
+        self._meet_writers_of_inputs(drafts)
         self._load_into(changes, {*(ref for _, _, ref in wanted), *derived})
         if strict:
             for draft, field, ref in wanted:
@@ -62,8 +65,22 @@ class ReferenceChecks(RelationVerbs):
             self._refuse_circles(drafts)
 
     def _reads_others(self, draft: Draft) -> bool:
-        """Tell whether a stored rule needs what the unchanged fields refer to."""
-        return rules_follow(self.schema, draft.entity.name)
+        """Tell whether a rule or formula needs what the unchanged fields refer to."""
+        schema, entity = self.schema, draft.entity
+        return rules_follow(schema, entity.name) or follows(schema, entity)
+
+    def _meet_writers_of_inputs(self, drafts: Iterable[Draft]) -> None:
+        """Let those who change what formulas of the drafts read go first, or wait."""
+        places = {
+            (ref.entity, ref.id)
+            for draft in drafts
+            for one in formulas_of(self.schema, draft.entity)
+            for name in one.followed
+            if draft.is_new or draft.changes(*one.inputs)
+            for ref in references_in(draft.entity.fields[name], draft[name])
+        }
+        for entity, identity in sorted(places):
+            meet(self.transaction, entity, identity)
 
     def _load_into(self, changes: Changes, refs: set[Ref]) -> None:
         by_entity: dict[str, set[UUID]] = {}

@@ -1,4 +1,4 @@
-"""Roll-ups: numbers over children, kept up to date with each write of a child (REC-16).
+"""Roll-ups: numbers over the records that refer to one (REC-16).
 
 The parent is locked before its children are asked, so that two writers of its children
 follow each other. It keeps its version: people who edit it are not disturbed.
@@ -6,7 +6,7 @@ follow each other. It keeps its version: people who edit it are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -31,13 +31,13 @@ from crmcore.records.roll_ups import RollUp
 from crmcore.storage import Update
 from crmcore.unit.aggregation import AggregatePlan
 from crmcore.unit.base import UnitBase, live
-from crmcore.unit.changes import Changes
 
-__all__ = ["maintain", "roll_up_problems"]
+__all__ = ["parents_in", "recount", "roll_up_problems", "roll_ups_of", "with_value"]
 
 
 @lru_cache(maxsize=200)
-def _roll_ups(schema: Schema) -> tuple[tuple[EntityDef, FieldDef, RollUp], ...]:
+def roll_ups_of(schema: Schema) -> tuple[tuple[EntityDef, FieldDef, RollUp], ...]:
+    """Return all roll-ups of a schema with the entity and the field that hold them."""
     return tuple(
         (entity, field, field.roll_up)
         for entity in schema.entities.values()
@@ -46,18 +46,10 @@ def _roll_ups(schema: Schema) -> tuple[tuple[EntityDef, FieldDef, RollUp], ...]:
     )
 
 
-def maintain(unit: UnitBase, changes: Changes) -> None:
-    """Work out anew what the written records count for, one question per roll-up."""
-    for parent, field, roll_up in _roll_ups(unit.schema):
-        touched = _parents_in(unit.schema, changes, parent, roll_up)
-        if touched:
-            recount(unit, parent, field, touched)
-
-
 def recount(
     unit: UnitBase, entity: EntityDef, field: FieldDef, parents: Collection[UUID]
-) -> int:
-    """Work a roll-up of some records out anew and return how many had another value."""
+) -> list[Update]:
+    """Work a roll-up of some records out anew and return those that had another value."""
     ids = sorted(parents)
     unit.lock_targets.update((entity.name, identity) for identity in ids)
     stored = unit.transaction.load(entity, ids, lock=True)
@@ -67,10 +59,10 @@ def recount(
     for identity, record in sorted(stored.items()):
         value = values.get(identity)
         if value != entity.value_of(record, field.name):
-            updates.append(Update(record, _with_value(record, field, value)))
+            updates.append(Update(record, with_value(record, field, value)))
     if updates:
         unit.transaction.update(entity, updates)
-    return len(updates)
+    return updates
 
 
 def _follow_others(
@@ -87,7 +79,8 @@ def _follow_others(
             unit.transaction.next_numbers(f"roll_up.{entity.name}.{identity}", 1)
 
 
-def _with_value(record: Record, field: FieldDef, value: Any) -> Record:
+def with_value(record: Record, field: FieldDef, value: Any) -> Record:
+    """Return a record with another worked-out value; its version stays."""
     if not field.custom:
         return record.evolved(**{field.name: value})
     kept = {name: one for name, one in record.custom.items() if name != field.name}
@@ -145,16 +138,12 @@ def _where(
     return BoundAnd(tuple(parts))
 
 
-def _parents_in(
-    schema: Schema, changes: Changes, parent: EntityDef, roll_up: RollUp
+def parents_in(
+    child: EntityDef, records: Iterable[Record], parent: EntityDef, roll_up: RollUp
 ) -> set[UUID]:
-    """Return the parents, old and new, of all children that a verb writes."""
-    child = schema.entity(roll_up.child)
-    written = [one.record for one in changes.insertions.get(child.name, ())]
-    for update in changes.updates.get(child.name, ()):
-        written += [update.old, update.new]
+    """Return the records of ``parent`` to which children belong, by their reference."""
     found = set()
-    for record in written:
+    for record in records:
         reference = child.value_of(record, roll_up.relation)
         if isinstance(reference, UUID):
             found.add(reference)
@@ -198,9 +187,6 @@ def _check_values(child: EntityDef, field: FieldDef, roll_up: RollUp) -> None:
     expected: str | None = "number"
     if roll_up.function != "count":
         asked = child.field(roll_up.field or "")
-        if asked.roll_up is not None:
-            # Changes of roll-ups are told to nobody.
-            raise ValidationError.of("roll_up", "not_in_formulas", key=asked.name)
         summed = roll_up.function in ("sum", "average")
         if not (asked.type.additive if summed else asked.type.ordered):
             raise ValidationError.of(

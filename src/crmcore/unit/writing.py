@@ -24,6 +24,7 @@ from crmcore.records import EntityDef, Record
 from crmcore.records.record_types import DRAFT
 from crmcore.storage import Claim
 from crmcore.unit.changes import Changes
+from crmcore.unit.derived_values import maintain
 from crmcore.unit.drafts import Draft, EntityRule, new_draft, update_draft
 from crmcore.unit.environment import ORGANISATION_SEQUENCE
 from crmcore.unit.finishing import finish
@@ -32,7 +33,6 @@ from crmcore.unit.numbering import number_new_records
 from crmcore.unit.operation_log import logged
 from crmcore.unit.record_settings import RecordSettings
 from crmcore.unit.references import ReferenceChecks
-from crmcore.unit.roll_ups import maintain
 from crmcore.unit.triggers import happened, run_after, run_before
 from crmcore.unit.user_rules import refuse_circles
 

@@ -156,6 +156,10 @@ def _shown_by(
         if field.roll_up.where is not None:
             paths |= set(_paths(from_json(field.roll_up.where)))
         yield from _along(schema, child, paths)
+    lookup = schema.lookup(entity, field.name)
+    if lookup is not None:
+        yield entity, lookup.relation.name
+        yield lookup.target, lookup.original.name
     if field.shows is not None:
         name, _, original = field.shows.partition(".")
         yield schema.entity(name), original

@@ -35,6 +35,7 @@ from crmcore.records import (
     FieldDef,
     Identifier,
     ListOf,
+    LookupValue,
     Money,
     MoneyAmount,
     Reference,
@@ -43,6 +44,7 @@ from crmcore.records import (
     Storage,
     fold,
 )
+from crmcore.records.lookup_values import lookup_of
 from crmcore.records.types import clean_text
 
 __all__ = ["MAXIMUM_DEPTH", "MAXIMUM_TESTS", "Binder"]
@@ -73,10 +75,13 @@ class Subject:
     entity: EntityDef
     hop: FieldDef | None
     part: str | None
+    shown_as: str | None = None
 
     @property
     def name(self) -> str:
         """Return the path as callers write it."""
+        if self.shown_as:
+            return f"{self.shown_as}.{self.part}" if self.part else self.shown_as
         words = [self.hop.relation if self.hop else None, self.field.name, self.part]
         return ".".join(word for word in words if word)
 
@@ -177,12 +182,30 @@ class Binder:
     ) -> Subject:
         field = entity.field(names[0])
         self._check_readable(entity, field.name)
+        if isinstance(field.type, LookupValue):
+            return self._looked_up(entity, hop, field, names[1:])
         if len(names) == 1:
             return Subject(field, entity, hop, None)
         if len(names) == 2 and names[1] and names[1] in field.type.parts:
             return Subject(field, entity, hop, names[1])
         unknown = ".".join(names)[:80]
         raise ValidationError.of(unknown, "unknown_field", entity=entity.name)
+
+    def _looked_up(
+        self,
+        entity: EntityDef,
+        hop: FieldDef | None,
+        field: FieldDef,
+        rest: tuple[str, ...],
+    ) -> Subject:
+        """Return the field of another record that a field shows (REC-10)."""
+        if hop is not None:
+            raise ValidationError.of(field.name, "shown_from_elsewhere")
+        lookup = lookup_of(self.schema, entity, field)
+        self._check_readable(entity, lookup.relation.name)
+        names = (lookup.original.name, *rest)
+        found = self._part(lookup.target, lookup.relation, names)
+        return attrs.evolve(found, shown_as=field.name)
 
     def _check_readable(self, entity: EntityDef, name: str) -> None:
         if not self.readable(entity, name):

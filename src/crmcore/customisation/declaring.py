@@ -20,6 +20,7 @@ from crmcore.records import (
     Trigger,
 )
 from crmcore.records.extension import definitions_of
+from crmcore.records.lookup_values import lookup_problems
 from crmcore.records.triggers import Action
 from crmcore.unit.derived_values import circle_problems
 from crmcore.unit.formula_fields import formula_problems
@@ -53,6 +54,7 @@ def declared_schema(
         for problem in (
             *formula_problems(schema, entity),
             *roll_up_problems(schema, entity),
+            *lookup_problems(schema, entity),
         )
     ]
     problems = problems or list(circle_problems(schema))

@@ -148,7 +148,16 @@ def _field(
         "subordinates_may_edit": field.subordinates_may_edit,
         "default": None if field.default is None else field.type.to_json(field.default),
     }
-    picklist = picklist_of(field)
+    lookup = schema.lookup(entity, field.name)
+    if lookup is not None:
+        shown, settings = type_to_data(lookup.original.type)
+        data["sortable"] = lookup.original.sortable and lookup.original.type.ordered
+        data["shows"] = {
+            "entity": lookup.target.name,
+            "type": shown,
+            "options": {k: v for k, v in settings.items() if k != "picklist"},
+        }
+    picklist = picklist_of(lookup.original if lookup else field)
     if picklist is not None:
         data["picklist"] = picklist.name
         data["controlling_field"] = field.controlling_field

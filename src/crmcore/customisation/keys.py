@@ -47,12 +47,12 @@ def field_key_problems(
         or hasattr(entity.record_class, field.name)
     ):
         yield Problem(place, "reserved_key", {"key": field.name})
-    wanted = {column.name for column in columns_of(field)} | {field.relation}
+    wanted = {c.name for c in columns_of(field)} | {field.name, field.relation}
     taken = {
         name
         for other in (*entity.fields.values(), *entity.retired)
         if other.name != field.name
-        for name in (*(c.name for c in columns_of(other)), other.relation)
+        for name in (other.name, *(c.name for c in columns_of(other)), other.relation)
         if name
     }
     for name in sorted(filter(None, wanted & taken)):

@@ -31,6 +31,7 @@ from crmcore.records import (
     Schema,
     fields,
 )
+from crmcore.records.lookup_values import lookup_problems
 from crmcore.records.record_types import (
     DRAFT,
     RECORD_TYPE,
@@ -234,6 +235,7 @@ class _Merging:
             self._check_log(entity)
             self.problems.extend(formula_problems(self.schema, entity))
             self.problems.extend(roll_up_problems(self.schema, entity))
+            self.problems.extend(lookup_problems(self.schema, entity))
             for field in entity.custom_fields:
                 self._check_field(entity, field)
             for field in entity.partial_fields:

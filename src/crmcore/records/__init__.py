@@ -31,6 +31,7 @@ from crmcore.records.documents import Document
 from crmcore.records.exchange_rates import ExchangeRate, Rates
 from crmcore.records.extension import extends
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
+from crmcore.records.lookup_values import LookupValue
 from crmcore.records.many_to_many import ManyToMany
 from crmcore.records.media import AudioFile, File, FileReference, ImageFile
 from crmcore.records.numbering import AutoNumber, NumberFormat
@@ -101,6 +102,7 @@ __all__ = [
     "Link",
     "ListOf",
     "LongText",
+    "LookupValue",
     "ManyToMany",
     "MasterDetail",
     "Money",

@@ -185,13 +185,18 @@ class EntityDef:
 
     @cached_property
     def typed_fields(self) -> tuple[FieldDef, ...]:
-        """Return the fields that are attributes of the record class."""
-        return tuple(f for f in self.fields.values() if not f.custom)
+        """Return the stored fields that are attributes of the record class."""
+        return tuple(f for f in self.fields.values() if f.type.parts and not f.custom)
 
     @cached_property
     def custom_fields(self) -> tuple[FieldDef, ...]:
         """Return the fields whose values live in ``record.custom``."""
         return tuple(f for f in self.fields.values() if f.custom)
+
+    @cached_property
+    def lookup_fields(self) -> tuple[FieldDef, ...]:
+        """Return the fields that show what other records hold (REC-10)."""
+        return tuple(f for f in self.fields.values() if not f.type.parts)
 
     @cached_property
     def input_fields(self) -> Mapping[str, FieldDef]:

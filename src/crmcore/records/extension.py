@@ -78,6 +78,7 @@ def _problems(
     known: dict[str, FieldDef],
 ) -> Iterator[Problem]:
     taken = {c.name for c in definition.columns} | set(definition.relations)
+    taken |= definition.fields.keys()
     for name in sorted(own):
         place = f"{definition.name}.{name}"[:80]
         field = known.get(name)
@@ -88,7 +89,7 @@ def _problems(
         elif name.startswith("_") or name in _VERB_WORDS or hasattr(base, name):
             yield Problem(place, "reserved_key", {"key": name[:60]})
         else:
-            wanted = {c.name for c in columns_of(field)} | {field.relation}
+            wanted = {c.name for c in columns_of(field)} | {name, field.relation}
             for one in sorted(filter(None, wanted & taken)):
                 yield Problem(place, "key_collides", {"key": one})
             taken |= {one for one in wanted if one}

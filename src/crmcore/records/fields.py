@@ -32,6 +32,7 @@ from crmcore.records.composites import (
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.converted_money import ConvertedMoneyAmount
 from crmcore.records.definitions import FieldDef
+from crmcore.records.lookup_values import LookupValue
 from crmcore.records.numbering import AutoNumber, NumberFormat
 from crmcore.records.picklists import Picklist
 from crmcore.records.types import (
@@ -65,6 +66,7 @@ __all__ = [
     "integer",
     "list_of",
     "long_text",
+    "lookup_value",
     "money",
     "multi_picklist",
     "numbered",
@@ -207,6 +209,15 @@ def url(**rules: Any) -> Any:
 def reference(entity: str, **rules: Any) -> Any:
     """Declare a reference to a record of ``entity``; indexed unless told otherwise."""
     return of_type(Reference(entity=entity), **{"indexed": True, **rules})
+
+
+def lookup_value(relation: str, field: str, **rules: Any) -> Any:
+    """Declare what is shown of another record: ``field`` of the one behind ``relation``.
+
+    ``relation`` names the reference, such as ``account_id``. Nothing is stored, and
+    nobody sets it.
+    """
+    return of_type(LookupValue(relation=relation, field=field), **rules)
 
 
 def any_reference(*entities: str, **rules: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import attrs
 
+from crmcore.errors import ValidationError
 from crmcore.records.applicability import OrNotApplicable
 from crmcore.records.composites import (
     AddressBlock,
@@ -22,11 +23,13 @@ from crmcore.records.composites import (
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.converted_money import ConvertedMoneyAmount
+from crmcore.records.lookup_values import LookupValue
 from crmcore.records.media import AudioFile, File, ImageFile
 from crmcore.records.numbering import AutoNumber, format_from_data
 from crmcore.records.places import Geolocation
 from crmcore.records.type_settings import (
     CRITERIA,
+    LONGEST_NAME,
     NAME,
     NAMES,
     NUMBER,
@@ -167,8 +170,17 @@ KINDS: dict[str, TypeKind] = {}
 
 
 def register(kind: TypeKind) -> None:
-    """Make a type known under the ``kind`` of its class."""
-    KINDS[kind.cls.kind] = kind
+    """Make a type known under the ``kind`` of its class, to all CRMs of the process.
+
+    Call it where the class is defined, before definitions are read. Raises
+    ValidationError where another class has the name, or there is none.
+    """
+    name = kind.cls.kind
+    if not name.isidentifier() or len(name) > LONGEST_NAME:
+        raise ValidationError.of(kind.cls.__name__, "bad_key", key=name[:60])
+    if name in KINDS and KINDS[name].cls is not kind.cls:
+        raise ValidationError.of(kind.cls.__name__, "key_taken", key=name)
+    KINDS[name] = kind
 
 
 for _kind in (
@@ -206,6 +218,7 @@ for _kind in (
     _Numbered(cls=AutoNumber),
     TypeKind(cls=Reference, settings={"entity": NAME, "filter": CRITERIA}),
     TypeKind(cls=MasterDetail, settings={"entity": NAME, "filter": CRITERIA}),
+    TypeKind(cls=LookupValue, settings={"relation": NAME, "field": NAME}),
     TypeKind(cls=AnyReference, settings={"entities": NAMES}),
     TypeKind(cls=OrNotApplicable, settings={"item": _ITEM_TYPE}),
     TypeKind(

@@ -15,6 +15,7 @@ from crmcore.records.composites import AnyReference, Choices
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import numbered
 from crmcore.records.layouts import Layout
+from crmcore.records.lookup_values import Lookup, lookups_of
 from crmcore.records.many_to_many import ManyToMany
 from crmcore.records.numbering import NumberFormat
 from crmcore.records.picklists import Picklist
@@ -86,6 +87,20 @@ class Schema:
             shown = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
             raise ValidationError.of("entity", "unknown_entity", value=shown[:60])
         return found
+
+    @cached_property
+    def lookups(self) -> Mapping[str, tuple[Lookup, ...]]:
+        """Return by entity the fields that show what other records hold (REC-10)."""
+        return {
+            entity.name: tuple(lookups_of(self, entity))
+            for entity in self.entities.values()
+            if entity.lookup_fields
+        }
+
+    def lookup(self, entity: EntityDef, name: str) -> Lookup | None:
+        """Return where a field that shows another one leads; none for other fields."""
+        known = self.lookups.get(entity.name, ())
+        return next((one for one in known if one.field.name == name), None)
 
     @cached_property
     def picklists(self) -> Mapping[str, Picklist]:

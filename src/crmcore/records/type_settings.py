@@ -13,6 +13,7 @@ from crmcore.records.types import Refused, exact_number
 
 __all__ = [
     "CRITERIA",
+    "LONGEST_NAME",
     "NAME",
     "NAMES",
     "NUMBER",

@@ -136,7 +136,8 @@ class Viewer:
 
     def _field(self, entity: EntityDef, record: Record, field: FieldDef) -> Any:
         value = self._readable(entity, record, field)
-        picklist = picklist_of(field)
+        lookup = self.schema.lookup(entity, field.name)
+        picklist = picklist_of(lookup.original if lookup else field)
         if picklist is None or value is None:
             return self.view(value)
         keys = [value] if isinstance(value, str) else list(value)

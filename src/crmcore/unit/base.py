@@ -40,6 +40,7 @@ from crmcore.unit.changes import Changes
 from crmcore.unit.context import Context
 from crmcore.unit.environment import Environment
 from crmcore.unit.operations import Journal, fingerprint
+from crmcore.unit.showing import looked_up, mapped
 from crmcore.unit.versions import at_version
 
 __all__ = ["UnitBase", "listed", "live"]
@@ -140,26 +141,18 @@ class UnitBase:
 
         Within a verb of the library everything is as it is stored.
         """
-        if self._depth or not self.decisions.hides_fields:
+        result: Any = value
+        if self._depth:
             return value
-        result: T = self._masked(value)
-        return result
+        if self.schema.lookups:
+            result = looked_up(self, result)
+        if self.decisions.hides_fields:
+            result = mapped(result, self._masked)
+        return cast(T, result)
 
-    def _masked(self, value: Any) -> Any:
-        if isinstance(value, Record):
-            entity = self.schema.entity(value)
-            return self.rights(entity).shown(entity, value)
-        if isinstance(value, (list, tuple)):
-            return type(value)(self._masked(item) for item in value)
-        if attrs.has(kind := type(value)) and _may_hold_records(cast(Any, kind)):
-            parts = attrs.asdict(value, recurse=False)
-            changed = {
-                name: new
-                for name, part in parts.items()
-                if (new := self._masked(part)) is not part
-            }
-            return attrs.evolve(value, **changed) if changed else value
-        return value
+    def _masked(self, record: Record) -> Record:
+        entity = self.schema.entity(record)
+        return self.rights(entity).shown(entity, record)
 
     @property
     def actor(self) -> Actor:
@@ -373,12 +366,6 @@ class UnitBase:
         except BaseException as error:
             self._failure = error
             raise
-
-
-@lru_cache(maxsize=1_000)
-def _may_hold_records(kind: type[Any]) -> bool:
-    """Tell whether instances can be taken apart and put together again."""
-    return all(a.init and not a.name.startswith("_") for a in attrs.fields(kind))
 
 
 def _breaks_off(error: CRMError) -> bool:

@@ -10,7 +10,14 @@ from uuid import UUID
 from crmcore.criteria import Binder, Compare, Criteria, from_json, predicate
 from crmcore.criteria.expressions import And, Not, Or
 from crmcore.errors import Problem
-from crmcore.records import Layout, Record, RecordType, Schema, ValidationRule
+from crmcore.records import (
+    Layout,
+    LookupValue,
+    Record,
+    RecordType,
+    Schema,
+    ValidationRule,
+)
 from crmcore.records.layouts import layout_for
 from crmcore.records.record_types import RECORD_TYPE
 from crmcore.unit.drafts import Draft, EntityRule
@@ -37,8 +44,9 @@ def form_rules(schema: Schema, entity: str, follow: Follow) -> tuple[EntityRule,
 
 def rules_follow(schema: Schema, entity: str) -> bool:
     """Tell whether a stored rule of an entity reads records that it refers to."""
+    shown = {lookup.field.name for lookup in schema.lookups.get(entity, ())}
     return any(
-        len(path) > 1
+        len(path) > 1 or path[0] in shown
         for rule in schema.validation_rules.get(entity, ())
         for path in _paths_of(rule)
     )
@@ -147,6 +155,9 @@ def _is_asked(draft: Draft, rule: ValidationRule) -> bool:
 
 def _own_field(draft: Draft, step: str) -> str:
     """Return the field that the first step of a path reads: account -> account_id."""
+    field = draft.entity.fields.get(step)
+    if field is not None and isinstance(field.type, LookupValue):
+        return field.type.relation
     relation = draft.entity.relations.get(step)
     return relation.name if relation is not None else step
 

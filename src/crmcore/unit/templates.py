@@ -43,7 +43,7 @@ def template_service(unit: UnitBase) -> TemplateService:
     def follow(entity: str, identity: UUID) -> Record | None:
         known = unit.schema.entity(entity)
         record = unit.transaction.load(known, (identity,)).get(identity)
-        return record if unit.visible(known, record) else None
+        return unit.shown(record) if unit.visible(known, record) else None
 
     return TemplateService(
         unit.schema,
@@ -60,10 +60,12 @@ def template_service(unit: UnitBase) -> TemplateService:
         may_read=lambda entity, field: (
             field.name not in unit.rights(entity).sometimes_hidden
         ),
-        reload=lambda entity, record: unit.require_visible(
-            entity,
-            record.id,
-            unit.transaction.load(entity, (record.id,)).get(record.id),
+        reload=lambda entity, record: unit.shown(
+            unit.require_visible(
+                entity,
+                record.id,
+                unit.transaction.load(entity, (record.id,)).get(record.id),
+            )
         ),
         follow=follow,
     )

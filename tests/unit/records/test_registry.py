@@ -82,6 +82,10 @@ DEFINITIONS = st.one_of(
         st.just("any_reference"),
         optional(entities=st.lists(NAMES, max_size=5, unique=True)),
     ),
+    st.tuples(
+        st.just("lookup_value"),
+        st.fixed_dictionaries({"relation": NAMES, "field": NAMES}),
+    ),
     st.tuples(st.just("list"), SCALARS.map(within)),
     st.tuples(st.just("or_not_applicable"), SCALARS.map(within)),
 )
@@ -108,7 +112,7 @@ def test_every_type_that_definitions_may_name_is_known() -> None:
         *("date", "datetime", "picklist", "multi_picklist", "open_picklist"),
         *("boolean", "email", "phone", "url", "reference", "master_detail"),
         *("any_reference", "auto_number", "image", "audio", "file", "geolocation"),
-        *("address", "list", "or_not_applicable"),
+        *("address", "list", "or_not_applicable", "lookup_value"),
     }
 
     assert set() == wanted - set(KINDS)

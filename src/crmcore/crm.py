@@ -17,6 +17,7 @@ from crmcore import (
     reporting,
     sales,
     tags,
+    tenancy,
 )
 from crmcore.access import AccessPolicy, Actor, User
 from crmcore.customisation import EntitySchema, TenantSchemas
@@ -76,6 +77,7 @@ STANDARD_AREAS = (
     exchange.AREA,
     reporting.AREA,
     customisation.AREA,
+    tenancy.AREA,
     Area(name="relations", entities=(RecordLink,)),
 )
 

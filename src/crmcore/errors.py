@@ -119,6 +119,10 @@ REASONS: dict[str, str] = {
     "only_before_write": "can only be done before a record is written",
     "unknown_action": "{value} is not a function that the application offers",
     "trigger_circle": "the trigger {key} sets others off more than {maximum} deep",
+    "not_six_digits": "must be exactly six digits",
+    "not_registered": "is not a registered access number",
+    "not_personal": "is a setting of the whole tenant",
+    "object_missing": "an object of the data type {value} is missing",
     "in_use": "is in use",
     "referred_to": "is referred to by {count} records of {entity}",
     "too_many_dependents": "more than {maximum} records depend on it",
@@ -354,6 +358,20 @@ class ReadOnlyRecord(AccessDenied):
 
     code = "access.read_only_record"
     template = "You may not {action} {entity} {id}: it can only be viewed."
+
+
+class UnknownTenant(AccessDenied):
+    """There is no such enterprise in the operator's register (TEN-01)."""
+
+    code = "tenant.unknown"
+    template = "There is no enterprise {tenant}."
+
+
+class TenantSuspended(AccessDenied):
+    """The enterprise is suspended: no work, and no data are lost (TEN-01)."""
+
+    code = "tenant.suspended"
+    template = "The enterprise {tenant} is suspended."
 
 
 class UnknownActor(AccessDenied):

@@ -12,6 +12,7 @@ from crmcore.reporting import ReportingService
 from crmcore.sales import SalesService
 from crmcore.tags import TagService
 from crmcore.templates import TemplateService
+from crmcore.tenancy import TenancyService
 from crmcore.unit import UnitOfWork
 from crmcore.unit.templates import template_service
 
@@ -54,6 +55,15 @@ class Session(UnitOfWork):
     def tags(self) -> TagService:
         """Return the verbs of tags: tag, untag, create, counts ... (REC-23)."""
         return TagService(self)
+
+    @property
+    def tenancy(self) -> TenancyService:
+        """Return the verbs of operators and of settings (TEN-01, TEN-03, TEN-06)."""
+        return TenancyService(self)
+
+    def feature(self, name: str) -> bool:
+        """Tell whether an option is on for this tenant (TEN-03)."""
+        return self.tenancy.feature(name)
 
     @property
     def templates(self) -> TemplateService:

@@ -12,6 +12,7 @@ from crmcore.records import Record
 from crmcore.unit.drafts import EntityRule
 
 if TYPE_CHECKING:
+    from crmcore.unit.environment import Environment
     from crmcore.unit.work import UnitOfWork
 
 __all__ = ["Area"]
@@ -21,7 +22,8 @@ __all__ = ["Area"]
 class Area:
     """A room of the house, ours or a third party's (entry point ``crmcore.areas``).
 
-    ``service`` makes what a session offers under the area's ``name``.
+    ``service`` makes what a session offers under the area's ``name``. ``gate`` is asked
+    before each unit of work of a tenant, and raises where it may not begin.
     """
 
     name: str
@@ -30,3 +32,4 @@ class Area:
     keys: Mapping[str, KeyDeriver] = attrs.field(factory=dict)
     match_rules: tuple[MatchRule, ...] = ()
     service: Callable[[UnitOfWork], Any] | None = None
+    gate: Callable[[Environment, str], None] | None = None

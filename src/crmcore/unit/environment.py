@@ -82,6 +82,8 @@ class Environment:
     schemas: SchemaSource
     #: Numbers leased ahead, for sequences that may have gaps.
     numbers: NumberBlocks = attrs.field(factory=NumberBlocks)
+    #: What areas keep for all units of work, under names of their own.
+    shared: dict[str, Any] = attrs.field(factory=dict)
     _organisations: dict[str, Organisation] = attrs.field(factory=dict)
     #: Tenants whose custom objects are known to have their storage.
     _prepared: set[str] = attrs.field(factory=set)
@@ -124,6 +126,12 @@ class Environment:
                 self._by_tenant.clear()
             self._by_tenant[tenant] = (version, schema)
         return schema
+
+    def let_in(self, tenant: str) -> None:
+        """Raise what the gate of an area raises for a tenant that may not work."""
+        for area in self.areas:
+            if area.gate is not None:
+                area.gate(self, tenant)
 
     def prepare_tenant(self, tenant: str) -> None:
         """Make sure, once in a process, that the tenant's objects have their storage.

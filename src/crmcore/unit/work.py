@@ -133,6 +133,7 @@ def unit_of_work(
     """Run a unit of work: commit at the end, roll back on an error, then publish."""
     locale = environment.conventions.locale
     try:
+        environment.let_in(tenant)
         if within is None:
             environment.prepare_tenant(tenant)
         with environment.store.transaction(

@@ -99,6 +99,10 @@ def _value_to_json(value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, (str, int, float, bool, dict)):
         return value
+    if attrs.has(type(value)):
+        # A value of a host's own field type, which reads the same mapping back.
+        parts = attrs.asdict(value, recurse=False)
+        return {name: _value_to_json(part) for name, part in parts.items()}
     raise ValidationError.of("criteria", "malformed")
 
 

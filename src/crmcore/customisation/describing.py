@@ -270,6 +270,8 @@ def _json_type(field: FieldDef) -> dict[str, Any]:
     if picklist is not None and not isinstance(kind, OpenChoice):
         choice = {"enum": [o.key for o in picklist.options if o.active]}
         return {"type": "array", "items": choice} if kind.plural else choice
+    if kind.json_type is not None:
+        return dict(kind.json_type)
     if kind.kind in _SPECIAL:
         return dict(_SPECIAL[kind.kind])
     if isinstance(kind, ListOf):

@@ -55,7 +55,7 @@ def _condition_problems(
     wrong = tuple(criteria_problems(value.when, entity, schema, f"{place}.when"))
     yield from wrong
     for path in () if wrong else sorted(paths_in(value.when)):
-        if len(path) > 1:
+        if len(path) > 1 or schema.lookup(entity, path[0]) is not None:
             key = ".".join(path)[:80]
             yield Problem(f"{place}.when", "only_own_fields", {"key": key})
 

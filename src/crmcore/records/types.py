@@ -94,6 +94,11 @@ class FieldType:
         return {}
 
     @property
+    def json_type(self) -> Mapping[str, Any] | None:
+        """Return how JSON Schema describes a value, None where its storage tells."""
+        return None
+
+    @property
     def parts(self) -> Mapping[str, FieldType]:
         """Return the stored parts by name; a scalar has the single part ``""``."""
         return {"": self}

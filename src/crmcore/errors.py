@@ -44,6 +44,7 @@ REASONS: dict[str, str] = {
     "not_declared": "is no entity: decorate it with entity or extends",
     "declared_twice": "is wanted by both {one} and {other}: one must extend the other",
     "not_a_field": "must be declared with one of crmcore.fields",
+    "not_for_lookups": "does not fit a value that is shown from another record",
     "shown_from_elsewhere": "is itself shown from another record",
     "field_exists": "is already a field of {entity}",
     "read_only": "cannot be set",

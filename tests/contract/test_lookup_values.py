@@ -256,6 +256,91 @@ def test_rules_of_administrators_read_it(office: Office) -> None:
     assert reasons(created) == reasons(moved) == {"account_id": "rule"}
 
 
+def test_rules_and_layouts_may_demand_it(office: Office) -> None:
+    """A rule asks the other record; a layout cannot, nobody could fill the field."""
+    with office.session("admin") as s:
+        s.customisation.put(
+            "validation_rule",
+            "known_industry",
+            {"required": ["account_industry"], "message": "which industry?"},
+            object="contact",
+        )
+        s.customisation.put(
+            "layout",
+            "main",
+            {
+                "sections": [
+                    {
+                        "key": "main",
+                        "label": "Main",
+                        "fields": [{"field": "account_revenue", "required": True}],
+                    }
+                ]
+            },
+            object="contact",
+        )
+    with office.session() as s:
+        bank, _ = accounts(s)
+        plain = s.create(Account(name="Plain"))
+        with pytest.raises(ValidationError) as alone:
+            s.create(Person(last_name="Wu"))
+        person = s.create(Person(last_name="Li", account_id=bank.id))
+        with pytest.raises(ValidationError) as moved:
+            s.update(person, account_id=plain.id)
+        s.update(person, title="Boss")
+
+    assert reasons(alone) == reasons(moved) == {"account_industry": "required_by_rule"}
+
+
+def test_a_deleted_record_is_shown_as_criteria_find_it(office: Office) -> None:
+    """What is read and what is found agree, whatever became of the other record."""
+    with office.session() as s:
+        bank, _ = accounts(s)
+        person = s.create(Person(last_name="Li", account_id=bank.id))
+        s.delete(bank)
+    with office.session() as s:
+        seen = s.get(Person, person.id)
+        found = s.find(Person, F.account_industry == seen.account_industry).items
+
+    assert [one.id for one in found] == [person.id]
+
+
+def test_imports_do_not_fill_it(office: Office) -> None:
+    """A column of its name is left out, and cannot be mapped to it."""
+    rows = b"last_name,account_industry\nLi,finance\n"
+    with office.session() as s:
+        plan = s.exchange.plan_import(rows, Person)
+
+    assert [column.field for column in plan.columns] == ["last_name", None]
+
+
+def test_the_way_may_change_but_not_the_kind(office: Office) -> None:
+    """It holds nothing, so that another way or type is always possible."""
+    with office.session("admin") as s:
+        account = s.create(
+            Account(name="Bank", industry="finance", website="b.example")
+        )
+        deal = s.create(
+            Opportunity(
+                name="Deal", account_id=account.id, close_date=date(2026, 12, 1)
+            )
+        )
+        assert deal["account_city"] == "https://b.example"
+        s.customisation.change_field(
+            "opportunity",
+            "account_city",
+            options={"relation": "account_id", "field": "industry"},
+        )
+    with office.session("admin") as s:
+        assert s.get(Opportunity, deal.id)["account_city"] == "finance"
+        s.customisation.change_field(
+            "opportunity", "account_city", type="text", options=None
+        )
+    with office.session("admin") as s:
+        assert s.get(Opportunity, deal.id)["account_city"] is None
+        assert s.update(deal, account_city="Bern")["account_city"] == "Bern"
+
+
 def test_forms_know_what_it_shows(office: Office) -> None:
     """Read only, with the type and the choices of the other field."""
     form = office.crm.schema(Contact).describe("alice")
@@ -381,6 +466,53 @@ def test_what_leads_nowhere_is_refused(case: str) -> None:
                 fields={Contact: [fields.custom("shown", kind)]},
             )
         assert reasons(declared) == reasons(stored)
+
+
+def test_rules_and_conditions_that_speak_of_stored_values_are_refused() -> None:
+    """At run time and in Python, each by its name."""
+    office = memory_crm(entities=[Person])
+    options = {"relation": "account_id", "field": "name"}
+    with office.session("admin") as s:
+        with pytest.raises(ValidationError) as added:
+            s.customisation.add_field(
+                "contact",
+                "shown",
+                "lookup_value",
+                options=options,
+                required=True,
+                unique=True,
+                indexed=True,
+                default="x",
+            )
+        with pytest.raises(ValidationError) as changed:
+            s.customisation.change_field("contact", "account_industry", required=True)
+        with pytest.raises(ValidationError) as trigger:
+            s.customisation.put(
+                "trigger",
+                "t",
+                {
+                    "event": "before_create",
+                    "when": to_json(F.account_industry == "finance"),
+                    "stop": "no",
+                },
+                object="contact",
+            )
+    with pytest.raises(ValidationError) as ruled:
+        CRM(
+            MemoryStore(),
+            entities=[Person],
+            rules={"contact.account_industry": {"unique": True}},
+        )
+
+    assert reasons(added) == {
+        f"field.contact.shown.{name}": "not_for_lookups"
+        for name in ("required", "unique", "indexed", "default")
+    }
+    assert reasons(changed) == {
+        "field.contact.account_industry.required": "not_for_lookups"
+    }
+    assert "only_own_fields" in reasons(trigger).values()
+    assert reasons(ruled) == {"contact.account_industry.unique": "not_for_lookups"}
 
 
 def test_rules_that_need_a_stored_value_do_not_fit() -> None:

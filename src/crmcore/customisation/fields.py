@@ -20,6 +20,7 @@ from crmcore.records import (
     Text,
     fields,
 )
+from crmcore.records.lookup_values import rule_problems
 from crmcore.records.registry import type_from_data, type_to_data
 from crmcore.records.schema import picklist_of
 
@@ -83,6 +84,9 @@ def custom_field(
         raise ValidationError([problem]) from None
     except ValidationError as error:
         raise ValidationError(_below(error, place)) from None
+    problems = list(rule_problems(made, given, place))
+    if problems:
+        raise ValidationError(problems)
     if attributes.get("label") == "":
         attributes.pop("label")
     if isinstance(made, MasterDetail):
@@ -115,6 +119,9 @@ def changed_field(
         )
     types = {n: t for n, t in _attribute_types().items() if n in _CHANGEABLE}
     attributes = _attributes(given, types, place)
+    problems = list(rule_problems(field.type, given, place))
+    if problems:
+        raise ValidationError(problems)
     changed = attrs.evolve(field, **{**attributes, **field.type.implied})
     _refuse_weaker(field, changed, place)
     return _with_default(changed, definition, place)

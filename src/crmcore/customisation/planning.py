@@ -196,7 +196,7 @@ def _of_field(
     old: EntityDef, new: EntityDef, field: FieldDef, changed: FieldDef
 ) -> Iterable[Question]:
     place = f"field.{old.name}.{field.name}"
-    if not stored_alike(field.type, changed.type):
+    if field.type.parts and not stored_alike(field.type, changed.type):
         problem = Problem(f"{place}.type", "type_in_use")
         yield Question("filled", old, field, problem)
     if changed.unique and not field.unique:

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from crmcore.records.definitions import EntityDef, FieldDef
     from crmcore.records.schema import Schema
 
-__all__ = ["Lookup", "LookupValue", "lookup_of", "lookup_problems", "lookups_of"]
+__all__ = [
+    "Lookup",
+    "LookupValue",
+    "lookup_of",
+    "lookup_problems",
+    "lookups_of",
+    "rule_problems",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +100,30 @@ def lookups_of(schema: Schema, entity: EntityDef) -> Iterator[Lookup]:
     for field in entity.lookup_fields:
         with suppress(ValidationError):
             yield lookup_of(schema, entity, field)
+
+
+def rule_problems(
+    kind: FieldType, given: Mapping[str, Any], place: str
+) -> Iterator[Problem]:
+    """Yield the rules that a lookup value cannot have: they speak of stored values."""
+    if isinstance(kind, LookupValue):
+        fixed = {**dict.fromkeys(_OF_STORED_VALUES), **kind.implied}
+        for name in sorted(fixed.keys() & given.keys()):
+            if given[name] not in (None, fixed[name]):
+                yield Problem(f"{place}.{name}", "not_for_lookups")
+
+
+#: Rules, beside those that are implied, that speak of a value that is given and kept.
+_OF_STORED_VALUES = (
+    "default",
+    "formula",
+    "roll_up",
+    "minimum_length",
+    "controlling_field",
+    "acyclic",
+    "required_on_add",
+    "required_on_modify",
+)
 
 
 def lookup_problems(schema: Schema, entity: EntityDef) -> Iterator[Problem]:

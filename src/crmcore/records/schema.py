@@ -15,7 +15,7 @@ from crmcore.records.composites import AnyReference, Choices
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import numbered
 from crmcore.records.layouts import Layout
-from crmcore.records.lookup_values import Lookup, lookups_of
+from crmcore.records.lookup_values import Lookup, lookups_of, rule_problems
 from crmcore.records.many_to_many import ManyToMany
 from crmcore.records.numbering import NumberFormat
 from crmcore.records.picklists import Picklist
@@ -156,6 +156,9 @@ class Schema:
         """Return a schema in which one field (``lead.company_name``) has other rules."""
         name, _, field = place.partition(".")
         definition = self.entity(name)
+        problems = list(rule_problems(definition.field(field).type, rule, place))
+        if problems:
+            raise ValidationError(problems)
         changed = attrs.evolve(definition.field(field), **rule)
         fields = {**definition.fields, field: changed}
         return self.with_entity(attrs.evolve(definition, fields=fields))

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from crmcore.criteria import Binder, Compare, Criteria, from_json, predicate
+from crmcore.criteria import Binder, Compare, Criteria, F, from_json, predicate, to_json
 from crmcore.criteria.expressions import And, Not, Or
 from crmcore.errors import Problem
 from crmcore.records import (
@@ -48,7 +48,7 @@ def rules_follow(schema: Schema, entity: str) -> bool:
     return any(
         len(path) > 1 or path[0] in shown
         for rule in schema.validation_rules.get(entity, ())
-        for path in _paths_of(rule)
+        for path in (*_paths_of(rule), *((name,) for name in rule.required))
     )
 
 
@@ -77,7 +77,7 @@ def _check_type(draft: Draft, types: Iterable[RecordType]) -> None:
 
 def _demand(draft: Draft, name: str, *, everything: bool) -> None:
     """Refuse an empty field: of new records, and where a change empties it."""
-    if name in draft.hidden:
+    if name in draft.hidden or draft.entity.fields[name].computed:
         return
     asked = everything or draft.asks_everything or draft.changes(name)
     if asked and draft[name] is None and not _is_refused(draft, name):
@@ -150,7 +150,7 @@ def _is_asked(draft: Draft, rule: ValidationRule) -> bool:
     if draft.asks_everything:
         return True
     read = {_own_field(draft, path[0]) for path in _paths_of(rule)}
-    return draft.changes(*read, *rule.required)
+    return draft.changes(*read, *(_own_field(draft, name) for name in rule.required))
 
 
 def _own_field(draft: Draft, step: str) -> str:
@@ -166,7 +166,11 @@ def _check_rule(
     draft: Draft, rule: ValidationRule, record: Record, follow: Follow
 ) -> None:
     hidden = draft.hidden
-    missing = [n for n in rule.required if draft[n] is None and n not in hidden]
+    missing = [
+        name
+        for name in rule.required
+        if name not in hidden and _is_missing(draft, name, record, follow)
+    ]
     failed = rule.must is not None and not _holds(draft, rule.must, record, follow)
     locale = draft.context.conventions.locale
     text = rule.text(locale)
@@ -179,6 +183,12 @@ def _check_rule(
         found.append(Problem(field, "rule", _of(rule, text)))
     target = draft.problems if rule.severity == "error" else draft.warnings
     target.extend(found)
+
+
+def _is_missing(draft: Draft, name: str, record: Record, follow: Follow) -> bool:
+    if isinstance(draft.entity.fields[name].type, LookupValue):
+        return _holds(draft, to_json(F[name].is_null()), record, follow)
+    return draft[name] is None
 
 
 def _of(rule: ValidationRule, text: str) -> Mapping[str, Any]:

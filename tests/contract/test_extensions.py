@@ -9,6 +9,7 @@ import pytest
 
 from crmcore import (
     CRM,
+    SYSTEM,
     Account,
     Address,
     Area,
@@ -20,6 +21,7 @@ from crmcore import (
     Opportunity,
     Record,
     UniqueViolation,
+    User,
     ValidationError,
     entity,
     extends,
@@ -287,6 +289,34 @@ def test_entities_of_the_host_stand_beside_the_others(deals: Office) -> None:
         assert s.find(Machine, F.serial == "W-11").items == (machine,)
     with deals.session() as s, pytest.raises(UniqueViolation):
         s.create(Machine(serial="w-11"))
+
+
+def test_people_are_extended_as_well(store: Any, tenant: str) -> None:
+    """Users of an extension act, are named and are found as others are."""
+
+    @extends(User)
+    class Staff(User):
+        badge: str | None = fields.text(20, unique=True)
+        superior: str | None = fields.lookup_value("manager_id", "name")
+
+    whole = CRM(store, entities=[Staff])
+    whole.install()
+    crm = whole.tenant(tenant)
+    with crm.session(SYSTEM) as s:
+        boss = s.create(User(username="boss", name="Boss", profile="manager"))
+        alice = s.create(
+            Staff(username="alice", manager_id=boss.id, profile="sales", badge="7")
+        )
+    with crm.session(alice) as s:
+        lead = s.create(Lead(last_name="Li"))
+        me = s.get(User, alice.id)
+    with crm.session("boss") as s:
+        assert s.access.explain(alice, lead, "edit").allowed
+        found = s.find(Staff, F.superior == "Boss").items
+
+    assert type(boss) is type(me) is Staff
+    assert (me["badge"], me["superior"]) == ("7", "Boss")
+    assert [user.username for user in found] == ["alice"]
 
 
 # -- what is refused ---------------------------------------------------------------------

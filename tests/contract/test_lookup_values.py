@@ -227,6 +227,35 @@ def test_a_field_that_is_hidden_from_a_profile_is_not_shown_elsewhere(
     assert reasons(refused) == {"account_industry": "unknown_field"}
 
 
+@pytest.mark.capability("ACC-09")
+def test_whoever_may_not_read_the_reference_sees_nothing_behind_it(
+    office: Office,
+) -> None:
+    """Otherwise the value would tell where the hidden reference leads."""
+    with office.session("admin") as s:
+        s.customisation.put(
+            "profile",
+            "sales",
+            {
+                "actions": {"*": ["read", "create", "edit"]},
+                "fields": {"contact": {"account_id": "hidden"}},
+            },
+        )
+        bank, _ = accounts(s)
+        bank = s.update(bank, owner_id=office.people.alice.id)
+        person = s.create(Person(last_name="Li", account_id=bank.id))
+        s.update(person, owner_id=office.people.alice.id)
+    with office.session() as s:
+        seen = s.get(Person, person.id)
+        with pytest.raises(ValidationError) as refused:
+            s.find(Person, order_by=[F.account_industry])
+    form = office.crm.schema(Person).describe("alice")
+
+    assert (seen.account_id, seen.account_industry, seen.account_revenue) == (None,) * 3
+    assert reasons(refused) == {"account_industry": "unknown_field"}
+    assert "account_industry" not in {field["name"] for field in form["fields"]}
+
+
 def accounts_of_others(office: Office, session: Any) -> tuple[UUID, UUID]:
     """Return accounts of Alice, made by somebody who may see all fields."""
     with office.session("admin") as s:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from crmcore import Account, Contact, F, Lead, NotFound, ValidationError
+from crmcore import Account, Contact, F, Lead, NotFound, Task, ValidationError
 from crmcore.testing import Factory, Office
 from crmcore.unit import mass_edit
 
@@ -150,3 +150,40 @@ def test_a_copy_of_some_groups(office: Office) -> None:
         assert account.id == s.copy(contact).account_id
     with office.session("bob") as s, pytest.raises(NotFound):
         s.copy(contact)
+
+
+@pytest.mark.capability("REC-04")
+def test_a_task_is_created_for_each(office: Office, factory: Factory) -> None:
+    """Each belongs to its record; what cannot have one is refused, and stops no other."""
+    with office.session() as s:
+        leads = s.create_many(factory.lead() for _ in range(2))
+        gone = s.invalidate(s.create(factory.lead()))
+        nobody = uuid4()
+        report = s.mass_create(
+            Lead, [*leads, gone, nobody], Task(subject="Call"), priority="high"
+        )
+        tasks = list(s.stream(Task))
+        with pytest.raises(ValidationError):
+            s.mass_create(Lead, leads, Lead(last_name="x"))
+
+    assert {lead.id for lead in leads} == set(report.done)
+    refused = {one.id: one.problems[0].reason for one in report.refused}
+    assert {gone.id: "invalid_record", nobody: "not_found"} == refused
+    assert {("high", lead.id) for lead in leads} == {
+        (task.priority, task.related_to.id) for task in tasks if task.related_to
+    }
+
+
+@pytest.mark.capability("REC-04")
+@pytest.mark.usefixtures("small_batches")
+def test_tasks_are_created_in_batches(office: Office, factory: Factory) -> None:
+    """A report tells where to go on; nobody gets two."""
+    with office.session() as s:
+        s.create_many(factory.lead() for _ in range(5))
+        after, rounds = None, 0
+        while rounds == 0 or after is not None:
+            report = s.mass_create(
+                Lead, ~F.id.is_null(), Task(subject="Call"), after=after
+            )
+            after, rounds = report.next, rounds + 1
+        assert (5, 3) == (s.count(Task), rounds)

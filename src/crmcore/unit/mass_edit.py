@@ -123,6 +123,58 @@ class MassVerbs(RecordStateVerbs):
             MassOutcome,
         )
 
+    def mass_create(
+        self,
+        kind: type[Record],
+        chosen: Chosen,
+        new: Record,
+        *,
+        after: UUID | None = None,
+        **values: Any,
+    ) -> MassReport:
+        """Create a record like ``new`` for each of many, such as a task (REC-04).
+
+        Each one gets the reference that makes it belong to its record, as
+        ``create(new, parent=record)`` does. ``chosen``, ``after`` and the report are
+        those of :meth:`mass_update`. Raises AccessDenied where the actor may not create
+        such records, ValidationError where they cannot refer to records of ``kind``.
+        """
+        entity = self.schema.entity(kind)
+        given = _given(chosen)
+        return self.perform(
+            "mass_create",
+            [entity.name, given, new, values, after],
+            lambda: self._mass_create(entity, given, new, values, after),
+            MassReport,
+            MassOutcome,
+        )
+
+    def _mass_create(
+        self,
+        entity: EntityDef,
+        given: Criteria | tuple[UUID, ...],
+        new: Record,
+        values: Mapping[str, Any],
+        after: UUID | None,
+    ) -> MassReport:
+        records, refused, following = self._choose(entity, given, after)
+        made = self.schema.entity(new)
+        drafts = self.drafts_of_new(
+            [(new, {**self.preset(made, one), **values}) for one in records]
+        )
+        changes = self.changes()
+        self.load_references(drafts, changes)
+        finish_one = self.finisher(changes)
+        for record, draft in zip(records, drafts, strict=True):
+            try:
+                finish_one(draft)
+            except ValidationError as error:
+                refused[record.id] = error.problems
+            else:
+                changes.create(draft)
+        self.apply(changes)
+        return _report(records, refused, following)
+
     def _mass_update(
         self,
         entity: EntityDef,

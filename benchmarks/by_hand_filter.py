@@ -7,15 +7,23 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
+import pymysql
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from bson.int64 import Int64
 from pymongo import MongoClient
 
-__all__ = ["SHARED", "MongoDBFilter", "PostgreSQLFilter", "SQLiteFilter"]
+__all__ = [
+    "SHARED",
+    "MariaDBFilter",
+    "MongoDBFilter",
+    "PostgreSQLFilter",
+    "SQLiteFilter",
+]
 
 TENANT, DATABASE = "default", "benchmark_schema"
 #: Records share a rank two hundred at a time.
@@ -137,6 +145,106 @@ class PostgreSQLFilter:
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
+
+
+class MariaDBFilter:
+    """PyMySQL, a generated column and its index."""
+
+    def __init__(self, url: str, kind: Any) -> None:
+        parts = urlsplit(url)
+        self._db = pymysql.connect(
+            host=parts.hostname or "",
+            port=parts.port or 3306,
+            user=parts.username or "",
+            password=parts.password or "",
+            database=parts.path.strip("/"),
+            charset="utf8mb4",
+            autocommit=True,
+        )
+        self._kind = kind
+
+    def fill(self, rows: int) -> None:
+        """Store so many records, and the column and index that a hand would make."""
+        cursor = self._db.cursor()
+        now = _NOW.replace(tzinfo=None)
+        for start in range(1, rows + 1, 10_000):
+            cursor.executemany(
+                "INSERT INTO crm_ranked (tenant, id, version, created_at, updated_at,"
+                " custom) VALUES (%s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        TENANT,
+                        UUID(int=n).bytes,
+                        1,
+                        now,
+                        now,
+                        f'{{"rank":{n // SHARED}}}',
+                    )
+                    for n in range(start, min(start + 10_000, rows + 1))
+                ],
+            )
+        cursor.execute(
+            "ALTER TABLE crm_ranked ADD COLUMN by_hand BIGINT"
+            " AS (JSON_VALUE(custom, '$.rank')) VIRTUAL"
+        )
+        cursor.execute("CREATE INDEX by_hand ON crm_ranked (tenant, by_hand, id)")
+        cursor.execute("ANALYZE TABLE crm_ranked")
+
+    def ask(self, rank: int) -> list[Any]:
+        """Return the records of a rank."""
+        cursor = self._db.cursor()
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM crm_ranked WHERE tenant = %s AND by_hand = %s"
+            " AND deleted_at IS NULL AND archived_at IS NULL"
+            " ORDER BY created_at DESC, id DESC LIMIT 50",
+            (TENANT, rank),
+        )
+        return [
+            self._kind(
+                id=UUID(bytes=identity),
+                version=version,
+                owner_id=_uuid(owner),
+                created_at=_utc(created),
+                created_by=_uuid(creator),
+                updated_at=_utc(updated),
+                updated_by=_uuid(updater),
+                deleted_at=_utc(deleted),
+                deleted_by=_uuid(deleter),
+                custom=json.loads(custom),
+                invalid_at=_utc(invalid),
+                invalid_by=_uuid(invalidator),
+                archived_at=_utc(archived),
+                archived_by=_uuid(archiver),
+            )
+            for (
+                identity,
+                version,
+                owner,
+                created,
+                creator,
+                updated,
+                updater,
+                deleted,
+                deleter,
+                custom,
+                invalid,
+                invalidator,
+                archived,
+                archiver,
+            ) in cursor.fetchall()
+        ]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+def _uuid(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=value)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 class MongoDBFilter:

@@ -214,6 +214,12 @@ def _opened(name: str) -> Iterator[tuple[CRM, Any]]:
             crm = made(SQLStore(url))
             yield crm, by_hand_filter.PostgreSQLFilter(url, Ranked)
             crm.close()
+    elif name == "mariadb":
+        with servers.mariadb(durable=True) as server:
+            url = servers.create_database(server.url, "benchmark_schema")
+            crm = made(SQLStore(url))
+            yield crm, by_hand_filter.MariaDBFilter(url, Ranked)
+            crm.close()
     else:
         with servers.mongodb(cache_gigabytes=2) as server:
             crm = made(MongoStore(server.url, database="benchmark_schema"))

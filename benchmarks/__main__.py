@@ -22,11 +22,11 @@ def main(arguments: list[str]) -> int:
         print(figure.line(), flush=True)
 
     if asked.name in {"storage", "all"}:
-        storage.run(asked.store.split(","), rows, quick=asked.quick, report=report)
+        storage.run(asked.store or list(STORES), rows, quick=asked.quick, report=report)
     if asked.name in {"import", "all"}:
         importing.run(quick=asked.quick, report=report)
     if asked.name in {"schema", "all"}:
-        schema.run(asked.store.split(","), rows, quick=asked.quick, report=report)
+        schema.run(asked.store or schema.STORES, rows, quick=asked.quick, report=report)
     if asked.name == "schema" and asked.write:
         results.replace(figures)
     if asked.name == "all":
@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=["storage", "import", "schema", "all"])
     parser.add_argument(
-        "--store", default=",".join(STORES), help="stores, separated by commas"
+        "--store",
+        type=lambda text: text.split(","),
+        help="stores, separated by commas; all that the benchmark knows",
     )
     parser.add_argument("--rows", type=int, help="leads in the store (1,000,000)")
     parser.add_argument(

@@ -37,6 +37,7 @@ from crmcore_sql import SQLStore
 __all__ = ["run"]
 
 NAME = "schema"
+STORES = ["sqlite", "postgresql", "mariadb", "mongodb"]
 #: The highest ratio to typed columns, and to a query written by hand; seconds.
 MOST, DESCRIBED = 1.3, 0.001
 BATCH, PAGE = 200, 100

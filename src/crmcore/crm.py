@@ -24,6 +24,7 @@ from crmcore.customisation import EntitySchema, TenantSchemas
 from crmcore.customisation.declaring import declared_schema
 from crmcore.errors import ValidationError
 from crmcore.ports import (
+    Cipher,
     Clock,
     IdFactory,
     Randomness,
@@ -94,6 +95,7 @@ class CRM:
     after records of an entity are written, ``actions`` the functions that they call;
     ``relations`` those of many records with many;
     ``region``, ``currency``, ``locale`` and ``timezone`` say how unmarked input is read.
+    ``cipher`` encrypts the fields that are ``encrypted``.
     ``clock``, ``ids`` and ``randomness`` replace the machine's own in tests.
     """
 
@@ -116,6 +118,7 @@ class CRM:
         clock: Clock | None = None,
         ids: IdFactory | None = None,
         randomness: Randomness | None = None,
+        cipher: Cipher | None = None,
     ) -> None:
         rooms = (*STANDARD_AREAS, *areas)
         schema = declared_schema(
@@ -126,6 +129,7 @@ class CRM:
             relations=relations,
             triggers=triggers or {},
             actions=actions or {},
+            cipher=cipher,
         )
         self._environment = Environment(
             store=store,

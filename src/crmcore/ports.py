@@ -16,7 +16,7 @@ from uuid import UUID
 
 import attrs
 
-__all__ = ["Clock", "IdFactory", "Randomness", "SystemClock", "UUID7Factory"]
+__all__ = ["Cipher", "Clock", "IdFactory", "Randomness", "SystemClock", "UUID7Factory"]
 
 
 class Clock(Protocol):
@@ -40,6 +40,18 @@ class Randomness(Protocol):
 
     def random(self) -> float:
         """Return a number in [0, 1)."""
+        ...
+
+
+class Cipher(Protocol):
+    """Encrypts the values of encrypted fields, with keys that the host keeps."""
+
+    def encrypt(self, text: str) -> str:
+        """Return a text that only :meth:`decrypt` reads."""
+        ...
+
+    def decrypt(self, text: str) -> str:
+        """Return the text that was encrypted, with whichever key of the host."""
         ...
 
 

@@ -20,6 +20,7 @@ from crmcore import (
     User,
     ValidationError,
 )
+from crmcore.criteria import to_json
 from crmcore.records import (
     DateTime,
     Integer,
@@ -197,6 +198,17 @@ def test_callers_cannot_set_a_roll_up() -> None:
         (Integer(), over("sum", "amount"), "wrong_result"),
         (Text(), over("count"), "wrong_result"),
         (MoneyAmount(), over("count"), "wrong_result"),
+        (Integer(), over("count", where={**WON, "field": "spam"}), "unknown_field"),
+        (
+            Integer(),
+            over("count", where={"field": "account.name", "op": "==", "value": "x"}),
+            "only_own_fields",
+        ),
+        (
+            Integer(),
+            over("count", where=to_json(F.close_date.during("this_month"))),
+            "grows_stale",
+        ),
     ],
 )
 def test_a_bad_roll_up_is_refused(kind: Any, roll_up: RollUp, reason: str) -> None:

@@ -239,6 +239,8 @@ class Binder:
             raise ValidationError.of(
                 subject.name, "unknown_operator", operator=str(operator)[:20]
             )
+        if subject.field.type.sealed and operator != "is_null":
+            raise ValidationError.of(subject.name, "sealed")
         try:
             return self._within_scope(subject, bind(self, subject, operator, value))
         except Refused as refused:

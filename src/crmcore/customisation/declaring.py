@@ -11,6 +11,7 @@ import attrs
 from crmcore.customisation.relations import relation_problems
 from crmcore.customisation.triggers import trigger_problems, with_triggers
 from crmcore.errors import Problem, ValidationError
+from crmcore.ports import Cipher
 from crmcore.records import (
     FieldDef,
     ManyToMany,
@@ -19,6 +20,7 @@ from crmcore.records import (
     Schema,
     Trigger,
 )
+from crmcore.records.encryption import encryption_problems, with_cipher
 from crmcore.records.extension import definitions_of
 from crmcore.records.lookup_values import lookup_problems
 from crmcore.records.triggers import Action
@@ -38,6 +40,7 @@ def declared_schema(
     relations: Iterable[ManyToMany],
     triggers: Mapping[Any, Iterable[Trigger]],
     actions: Mapping[str, Action],
+    cipher: Cipher | None,
 ) -> Schema:
     """Return the schema of declared classes and of what is declared beside them.
 
@@ -48,10 +51,12 @@ def declared_schema(
         schema = schema.extended(schema.entity(kind).name, added)
     schema = reduce(lambda s, rule: s.with_rule(*rule), rules.items(), schema)
     schema = reduce(lambda s, one: s.with_number(*one), numbering.items(), schema)
+    schema = attrs.evolve(_sealed(schema, cipher), cipher=cipher)
     problems = [
         problem
         for entity in schema.entities.values()
         for problem in (
+            *encryption_problems(entity, cipher),
             *formula_problems(schema, entity),
             *roll_up_problems(schema, entity),
             *lookup_problems(schema, entity),
@@ -62,6 +67,14 @@ def declared_schema(
         raise ValidationError(problems)
     schema = _with_relations(schema, relations)
     return _with_triggers(schema, triggers, actions)
+
+
+def _sealed(schema: Schema, cipher: Cipher | None) -> Schema:
+    for entity in tuple(schema.entities.values()):
+        if any(field.encrypted for field in entity.fields.values()):
+            sealed = {n: with_cipher(f, cipher) for n, f in entity.fields.items()}
+            schema = schema.with_entity(attrs.evolve(entity, fields=sealed))
+    return schema
 
 
 def _with_relations(schema: Schema, relations: Iterable[ManyToMany]) -> Schema:

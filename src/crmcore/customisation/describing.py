@@ -23,6 +23,7 @@ from crmcore.records import (
     Schema,
     Storage,
 )
+from crmcore.records.encryption import Encrypted
 from crmcore.records.layouts import layout_for
 from crmcore.records.registry import type_to_data
 from crmcore.records.schema import picklist_of
@@ -121,7 +122,8 @@ def _field(
     fixed: bool = False,
 ) -> dict[str, Any]:
     kept = fixed or field.system or field.computed
-    kind, options = type_to_data(field.type)
+    plain = field.type.item if isinstance(field.type, Encrypted) else field.type
+    kind, options = type_to_data(plain)
     original = declared.fields.get(field.name) if declared else None
     data: dict[str, Any] = {
         "name": field.name,
@@ -141,6 +143,7 @@ def _field(
         "searchable": field.searchable,
         "sortable": field.sortable and field.type.ordered,
         "sensitive": field.sensitive,
+        "encrypted": field.encrypted,
         "group": field.group,
         "sort_number": field.sort_number,
         "compact": field.compact,

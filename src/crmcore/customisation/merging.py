@@ -31,6 +31,7 @@ from crmcore.records import (
     Schema,
     fields,
 )
+from crmcore.records.encryption import encryption_problems, with_cipher
 from crmcore.records.lookup_values import lookup_problems
 from crmcore.records.record_types import (
     DRAFT,
@@ -166,9 +167,10 @@ class _Merging:
         if declared is not None:
             field = changed_field(declared, item.definition, place)
         else:
-            field = custom_field(
+            made = custom_field(
                 item.key.key, item.definition, self.schema.picklists, place
             )
+            field = with_cipher(made, self.schema.cipher)
             problems = list(field_key_problems(entity, field, place))
             if problems:
                 raise ValidationError(problems)
@@ -233,6 +235,7 @@ class _Merging:
         for entity in self.schema.entities.values():
             self._check_space(entity)
             self._check_log(entity)
+            self.problems.extend(encryption_problems(entity, self.schema.cipher))
             self.problems.extend(formula_problems(self.schema, entity))
             self.problems.extend(roll_up_problems(self.schema, entity))
             self.problems.extend(lookup_problems(self.schema, entity))

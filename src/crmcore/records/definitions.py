@@ -33,6 +33,7 @@ CLOSED = frozenset({"won", "lost", "converted", "disqualified", "done", "cancele
 class FieldDef:
     """One field: its type and every rule that is declared with it (REC-11).
 
+    ``encrypted``: stores and histories keep the text encrypted (REC-11).
     ``unique``: no two live records share its :func:`identity_key`.
     ``indexed``: stores keep an index for filters and sorting.
     ``searchable``: ``contains`` and ``starts_with`` work, without regard to case.
@@ -66,6 +67,7 @@ class FieldDef:
     indexed: bool = False
     searchable: bool = False
     sensitive: bool = False
+    encrypted: bool = False
     acyclic: bool = False
     system: bool = False
     custom: bool = False

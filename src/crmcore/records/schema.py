@@ -11,6 +11,7 @@ import attrs
 
 from crmcore.errors import ValidationError
 from crmcore.i18n.captions import Captions, worded
+from crmcore.ports import Cipher
 from crmcore.records.composites import AnyReference, Choices
 from crmcore.records.definitions import EntityDef, FieldDef
 from crmcore.records.fields import numbered
@@ -41,7 +42,8 @@ class Schema:
 
     ``version`` changes whenever something here does. ``value_sets`` are picklists that
     several fields share. ``record_types``, ``layouts`` and ``validation_rules`` go by
-    entity, and so do ``triggers``, which may call the host's ``actions`` by their names.
+    entity, and so do ``triggers``, which may call the host's ``actions`` by their names;
+    ``cipher`` is the host's for encrypted fields.
     ``relations`` are those of many records with many, by key.
     ``captions`` are the tenant's own words for labels; ``additions`` holds whatever else
     is stored, by kind, object and key.
@@ -55,6 +57,7 @@ class Schema:
     validation_rules: Mapping[str, tuple[ValidationRule, ...]] = _NOTHING
     triggers: Mapping[str, tuple[Trigger, ...]] = _NOTHING
     actions: Mapping[str, Action] = _NOTHING
+    cipher: Cipher | None = None
     captions: Captions = Captions()
     additions: Mapping[str, Mapping[tuple[str, str], Any]] = _NOTHING
     relations: Mapping[str, ManyToMany] = _NOTHING

@@ -85,6 +85,8 @@ class FieldType:
     comparable: ClassVar[bool] = False
     #: Holds several items, so that ``any_of`` makes sense.
     plural: ClassVar[bool] = False
+    #: No store can read it: lists ask only whether it is there.
+    sealed: ClassVar[bool] = False
     #: A unique value stays taken when its record is deleted or removed for good.
     lasting: ClassVar[bool] = False
 

@@ -127,7 +127,7 @@ def _group(binder: Binder, entity: EntityDef, item: Any) -> BoundGroup:
         raise ValidationError.of("group_by", "malformed")
     subject = binder.subject(entity, path_of(item))
     target = subject.column()
-    if target.column.storage is Storage.JSON:
+    if target.column.storage is Storage.JSON or subject.field.type.sealed:
         raise ValidationError.of(subject.name, "not_groupable")
     return BoundGroup(subject.name, target)
 

@@ -6,7 +6,9 @@ follow each other. It keeps its version: people who edit it are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from crmcore.criteria import (
+    Binder,
     Bound,
     BoundAnd,
     BoundColumn,
@@ -26,11 +29,20 @@ from crmcore.criteria import (
 from crmcore.criteria.aggregates import FUNCTIONS
 from crmcore.criteria.formulas import fitted, kind_of
 from crmcore.errors import Problem, ValidationError
-from crmcore.records import AnyReference, EntityDef, FieldDef, Record, Reference, Schema
+from crmcore.records import (
+    AnyReference,
+    Conventions,
+    EntityDef,
+    FieldDef,
+    Record,
+    Reference,
+    Schema,
+)
 from crmcore.records.roll_ups import RollUp
 from crmcore.storage import Update
 from crmcore.unit.aggregation import AggregatePlan
 from crmcore.unit.base import UnitBase, live
+from crmcore.unit.forms import paths_in
 
 __all__ = ["parents_in", "recount", "roll_up_problems", "roll_ups_of", "with_value"]
 
@@ -181,6 +193,28 @@ def _check(schema: Schema, entity: EntityDef, field: FieldDef, roll_up: RollUp) 
     if roll_up.function not in FUNCTIONS:
         raise ValidationError.of("roll_up", "malformed")
     _check_values(child, field, roll_up)
+    if roll_up.where is not None:
+        _check_condition(schema, child, roll_up.where)
+
+
+def _check_condition(
+    schema: Schema, child: EntityDef, where: Mapping[str, Any]
+) -> None:
+    """Refuse a condition that other records, or the passing of time, could change."""
+    Binder(schema, Conventions(), _ANY_MOMENT, trusted=True).criteria(
+        child, from_json(where)
+    )
+    for path in sorted(paths_in(where)):
+        field = child.fields.get(path[0])
+        if field is None or field.type.kind == "lookup_value":
+            key = ".".join(path)[:80]
+            raise ValidationError.of("roll_up", "only_own_fields", key=key)
+    if '"op": "during"' in json.dumps(where):
+        raise ValidationError.of("roll_up", "grows_stale", name="during")
+
+
+#: Criteria fit a schema at any time or never.
+_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _check_values(child: EntityDef, field: FieldDef, roll_up: RollUp) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from crmcore.errors import Conflict
 from crmcore.records import FieldDef, Text
-from crmcore.records.definitions import columns_of
+from crmcore.records.field_definitions import columns_of
 from crmcore.storage import Claim, MatchHit
 from crmcore_sql.connections import Link
 from crmcore_sql.dialects import Dialect

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from crmcore.errors import Problem
 from crmcore.records import EntityDef, Record
-from crmcore.records.definitions import FieldDef, columns_of
+from crmcore.records.field_definitions import FieldDef, columns_of
 
 __all__ = ["field_key_problems", "key_problems"]
 

@@ -26,10 +26,11 @@ from crmcore.records.composites import (
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.conventions import Conventions
 from crmcore.records.converted_money import ConvertedMoney, ConvertedMoneyAmount
-from crmcore.records.definitions import Column, EntityDef, FieldDef
+from crmcore.records.definitions import EntityDef
 from crmcore.records.documents import Document
 from crmcore.records.exchange_rates import ExchangeRate, Rates
 from crmcore.records.extension import extends
+from crmcore.records.field_definitions import Column, FieldDef
 from crmcore.records.layouts import Layout, LayoutField, LayoutSection
 from crmcore.records.lookup_values import LookupValue
 from crmcore.records.many_to_many import ManyToMany

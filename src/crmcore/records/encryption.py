@@ -13,7 +13,8 @@ from crmcore.records.conventions import Conventions
 from crmcore.records.types import FieldType, Storage, Text
 
 if TYPE_CHECKING:
-    from crmcore.records.definitions import EntityDef, FieldDef
+    from crmcore.records.definitions import EntityDef
+    from crmcore.records.field_definitions import FieldDef
 
 __all__ = ["Encrypted", "encryption_problems", "with_cipher"]
 

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast, dataclass_transform
 import attrs
 
 from crmcore.errors import Problem, ValidationError
-from crmcore.records.definitions import EntityDef, FieldDef, columns_of
+from crmcore.records.definitions import EntityDef
+from crmcore.records.field_definitions import FieldDef, columns_of
 from crmcore.records.record import Record, declared_fields
 
 __all__ = ["definitions_of", "extends"]

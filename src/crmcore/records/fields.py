@@ -31,7 +31,7 @@ from crmcore.records.composites import (
 )
 from crmcore.records.contact_types import Email, Phone, WebAddress
 from crmcore.records.converted_money import ConvertedMoneyAmount
-from crmcore.records.definitions import FieldDef
+from crmcore.records.field_definitions import FieldDef
 from crmcore.records.lookup_values import LookupValue
 from crmcore.records.numbering import AutoNumber, NumberFormat
 from crmcore.records.picklists import Picklist

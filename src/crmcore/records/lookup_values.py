@@ -18,7 +18,8 @@ from crmcore.records.composites import Reference
 from crmcore.records.types import FieldType
 
 if TYPE_CHECKING:
-    from crmcore.records.definitions import EntityDef, FieldDef
+    from crmcore.records.definitions import EntityDef
+    from crmcore.records.field_definitions import FieldDef
     from crmcore.records.schema import Schema
 
 __all__ = [

@@ -11,7 +11,8 @@ from uuid import UUID
 import attrs
 
 from crmcore.records import fields
-from crmcore.records.definitions import EntityDef, FieldDef
+from crmcore.records.definitions import EntityDef
+from crmcore.records.field_definitions import FieldDef
 from crmcore.records.fields import SPECIFICATION, words
 
 __all__ = ["UNSAVED", "Record", "declared_fields", "entity"]

@@ -13,7 +13,8 @@ from crmcore.errors import ValidationError
 from crmcore.i18n.captions import Captions, worded
 from crmcore.ports import Cipher
 from crmcore.records.composites import AnyReference, Choices
-from crmcore.records.definitions import EntityDef, FieldDef
+from crmcore.records.definitions import EntityDef
+from crmcore.records.field_definitions import FieldDef
 from crmcore.records.fields import numbered
 from crmcore.records.layouts import Layout
 from crmcore.records.lookup_values import Lookup, lookups_of, rule_problems

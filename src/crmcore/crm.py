@@ -19,7 +19,7 @@ from crmcore import (
     tags,
     tenancy,
 )
-from crmcore.access import AccessPolicy, Actor, User
+from crmcore.access import AccessPolicy, Actor, Department, Role, User, UserGroup
 from crmcore.customisation import EntitySchema, TenantSchemas
 from crmcore.customisation.declaring import declared_schema
 from crmcore.errors import ValidationError
@@ -50,6 +50,7 @@ from crmcore.unit.environment import Subscriber
 from crmcore.unit.record_link import RecordLink
 from crmcore.unit.user_rules import (
     check_date_pattern,
+    check_department,
     check_profile,
     check_timezone,
 )
@@ -63,8 +64,11 @@ DEFAULT_TENANT = "default"
 
 _ORGANISATION = Area(
     name="organisation",
-    entities=(User,),
-    rules={"user": (check_profile, check_timezone, check_date_pattern)},
+    entities=(User, Department, Role, UserGroup),
+    rules={
+        "user": (check_profile, check_timezone, check_date_pattern),
+        "department": (check_department,),
+    },
 )
 
 #: The rooms of the house, in the order of their rules.

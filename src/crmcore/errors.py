@@ -124,6 +124,8 @@ REASONS: dict[str, str] = {
     "not_registered": "is not a registered access number",
     "not_personal": "is a setting of the whole tenant",
     "object_missing": "an object of the data type {value} is missing",
+    "second_root": "must lie below another: there is a topmost department already",
+    "not_a_principal": "{value} is no user, department, role or group",
     "in_use": "is in use",
     "referred_to": "is referred to by {count} records of {entity}",
     "too_many_dependents": "more than {maximum} records depend on it",

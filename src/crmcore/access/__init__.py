@@ -7,17 +7,28 @@ Neighbours: ``unit`` applies the scopes, ``criteria`` expresses them.
 """
 
 from crmcore.access.decisions import Cause, Decisions, Explanation
-from crmcore.access.entities import USER_STATUS, User
+from crmcore.access.entities import (
+    ORGANISATION,
+    USER_STATUS,
+    Department,
+    Role,
+    User,
+    UserGroup,
+)
 from crmcore.access.field_rights import FREE, FieldRights
 from crmcore.access.organisation import Organisation
 from crmcore.access.policy import SYSTEM, AccessPolicy, Actor
-from crmcore.access.profiles import ACTIONS, FIELD_LEVELS, Profile, Profiles
+from crmcore.access.profiles import ACTIONS, FIELD_LEVELS, SCOPES, Profile, Profiles
 from crmcore.access.service import AccessService
+from crmcore.access.sharing import LEVELS, SharingRule, principal_of
 
 __all__ = [
     "ACTIONS",
     "FIELD_LEVELS",
     "FREE",
+    "LEVELS",
+    "ORGANISATION",
+    "SCOPES",
     "SYSTEM",
     "USER_STATUS",
     "AccessPolicy",
@@ -25,10 +36,15 @@ __all__ = [
     "Actor",
     "Cause",
     "Decisions",
+    "Department",
     "Explanation",
     "FieldRights",
     "Organisation",
     "Profile",
     "Profiles",
+    "Role",
+    "SharingRule",
     "User",
+    "UserGroup",
+    "principal_of",
 ]

@@ -5,16 +5,19 @@ Lists and single records are answered by the same scope, so they cannot disagree
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from uuid import UUID
 
 import attrs
 
+from crmcore.access.entities import ORGANISATION, User
 from crmcore.access.field_rights import FREE, FieldRights, rights_of
-from crmcore.access.organisation import Organisation
+from crmcore.access.organisation import Organisation, departments_of
 from crmcore.access.policy import AccessPolicy, Actor
 from crmcore.access.profiles import Profiles
-from crmcore.criteria import Criteria, Everything, F
+from crmcore.access.sharing import SharingRule
+from crmcore.criteria import Criteria, Everything, F, from_json
 from crmcore.errors import AccessDenied
 from crmcore.records import EntityDef, Record, Schema
 
@@ -51,6 +54,10 @@ class Explanation:
         return f"{'allowed' if self.allowed else 'denied'}: {causes}"
 
 
+#: Tells whether a record of an entity meets criteria.
+Holds = Callable[[EntityDef, Criteria, Record], bool]
+
+
 @attrs.frozen(slots=False)
 class Decisions:
     """Answers what one actor may do."""
@@ -58,6 +65,9 @@ class Decisions:
     actor: Actor
     policy: AccessPolicy
     organisation: Organisation
+    #: Sharing rules by entity, and what tells whether a record meets a rule's criteria.
+    sharing: Mapping[str, tuple[SharingRule, ...]] = attrs.field(factory=dict)
+    holds: Holds | None = None
 
     @cached_property
     def _profile(self) -> Profiles | None:
@@ -120,7 +130,8 @@ class Decisions:
             return False
         if entity.open_to and not profile.administers:
             return not entity.open_to.isdisjoint(profile.names)
-        return entity.name != "user" or action in _LOOKING or profile.administers
+        mine = entity.name not in ORGANISATION or action in _LOOKING
+        return mine or profile.administers
 
     def require(self, entity: EntityDef, action: str) -> None:
         """Raise AccessDenied unless the actor's profile allows the action."""
@@ -133,17 +144,79 @@ class Decisions:
             return True
         if self._profile is not None and self._profile.sees_all:
             return True
+        profile = self._profile
+        if profile is not None and "all" in profile.scopes(entity.name, action):
+            return True
         default = self.policy.default_access.get(entity.name, "private")
         return action in _OPEN_TO_ALL.get(default, ())
 
-    def owners(self, action: str) -> frozenset[UUID]:
-        """Return whose records the actor may treat so: the own ones and those below."""
+    def owners(self, entity: EntityDef, action: str) -> frozenset[UUID]:
+        """Return whose records the actor may treat so: the own ones and those below.
+
+        Those below are subordinates, the people of departments that the actor heads,
+        and whom the scopes of the profiles add.
+        """
+        kept = self._owners.get((entity.name, action))
+        if kept is None:
+            kept = frozenset().union(*(ids for _, ids in self._reach(entity, action)))
+            self._owners[entity.name, action] = kept
+        return kept
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, str], frozenset[UUID]]:
+        return {}
+
+    def _reach(
+        self, entity: EntityDef, action: str
+    ) -> Iterator[tuple[Cause, frozenset[UUID]]]:
+        """Yield by which causes the records of which owners are reached."""
         user = self.actor.user
         if user is None:
-            return frozenset()
-        if action not in _LOOKING and self.policy.hierarchy_access == "read":
-            return frozenset({user.id})
-        return self._tree
+            return
+        yield Cause("owner"), frozenset({user.id})
+        if action in _LOOKING or self.policy.hierarchy_access != "read":
+            yield Cause("superior"), self._tree
+            for headed in self.organisation.headed_by(user.id):
+                ids = self.organisation.members("department", headed.id)
+                yield Cause("department_head", (headed.name or "",)), ids
+        assert self._profile is not None
+        for scope in sorted(self._profile.scopes(entity.name, action)):
+            ids = self._in_scope(user, scope)
+            if ids:
+                yield Cause("scope", (scope,)), ids
+
+    def _in_scope(self, user: User, scope: str) -> frozenset[UUID]:
+        known = self.organisation
+        mine = departments_of(user)
+        if scope == "department":
+            same = (
+                u.id
+                for u in known.users.values()
+                if not set(mine).isdisjoint(departments_of(u))
+            )
+            return frozenset(same)
+        if scope == "department_tree":
+            return frozenset().union(*(known.members("department", d) for d in mine))
+        if scope == "role_tree" and user.role_id is not None:
+            below = known.tree("role", user.role_id) - {user.role_id}
+            return frozenset().union(*(known.members("role", r) for r in below))
+        return frozenset()
+
+    def _shared(
+        self, entity: EntityDef, action: str
+    ) -> Iterator[tuple[SharingRule, Criteria]]:
+        """Yield the sharing rules that reach the actor, with what they share."""
+        user = self.actor.user
+        if user is None:
+            return
+        for rule in self.sharing.get(entity.name, ()):
+            if rule.allows(action) and rule.reaches(user.id, self.organisation):
+                shared: Criteria = Everything()
+                if rule.owners:
+                    shared &= F.owner_id.in_(rule.owner_ids(self.organisation))
+                if rule.when is not None:
+                    shared &= from_json(rule.when)
+                yield rule, shared
 
     def scope(self, entity: EntityDef, action: str = "read") -> Criteria:
         """Return the condition that a record must meet for the actor (ACC-10)."""
@@ -151,7 +224,10 @@ class Decisions:
             return ~Everything()
         if self.sees_all(entity, action):
             return Everything()
-        return F.owner_id.in_(self.owners(action))
+        scope: Criteria = F.owner_id.in_(self.owners(entity, action))
+        for _, shared in self._shared(entity, action):
+            scope |= shared
+        return scope
 
     def covers(self, entity: EntityDef, record: Record, action: str = "read") -> bool:
         """Tell whether ``record`` lies in the actor's scope."""
@@ -159,7 +235,14 @@ class Decisions:
             return False
         if self.sees_all(entity, action):
             return True
-        return record.owner_id is not None and record.owner_id in self.owners(action)
+        if record.owner_id in self.owners(entity, action):
+            return True
+        return any(
+            self._holds(entity, s, record) for _, s in self._shared(entity, action)
+        )
+
+    def _holds(self, entity: EntityDef, criteria: Criteria, record: Record) -> bool:
+        return self.holds is not None and self.holds(entity, criteria, record)
 
     def explain(self, entity: EntityDef, record: Record, action: str) -> Explanation:
         """Return the decision on one record with its causes."""
@@ -180,10 +263,18 @@ class Decisions:
             causes.append(Cause("profile_sees_all", profile.names))
         elif self.sees_all(entity, action):
             causes.append(Cause("default_access", (entity.name,)))
-        if record.owner_id == user.id:
-            causes.append(Cause("owner"))
-        elif record.owner_id in self.owners(action):
-            causes.append(Cause("superior", self._chain(record.owner_id)))
+        for cause, ids in self._reach(entity, action):
+            if record.owner_id not in ids:
+                continue
+            if cause.kind != "superior":
+                causes.append(cause)
+            elif record.owner_id != user.id:
+                causes.append(Cause("superior", self._chain(record.owner_id)))
+        causes += [
+            Cause("sharing_rule", (rule.key,))
+            for rule, shared in self._shared(entity, action)
+            if self._holds(entity, shared, record)
+        ]
         return causes or [Cause("not_in_scope")]
 
     def _chain(self, owner_id: UUID | None) -> tuple[str, ...]:

@@ -1,40 +1,136 @@
-"""The tree of superiors, as one immutable value (ACC-08)."""
+"""Who belongs where and is above whom, as one immutable value (ACC-07, ACC-08)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 import attrs
 
-from crmcore.access.entities import USER_STATUS, User
-from crmcore.records import identity_key
+from crmcore.access.entities import (
+    USER_STATUS,
+    Department,
+    Role,
+    User,
+    UserGroup,
+)
+from crmcore.records import Record, identity_key
 
-__all__ = ["Organisation"]
+__all__ = ["Organisation", "departments_of"]
+
+
+#: A user, department, role or group, by entity and id.
+Principal = tuple[str, UUID]
 
 
 @attrs.frozen(slots=False, eq=False)
 class Organisation:
-    """All users of a tenant at one moment; ``version`` changes with every user write."""
+    """All users and units of a tenant at one moment; ``version`` tells others apart."""
 
     users: dict[UUID, User]
     version: int = 0
+    departments: dict[UUID, Department] = attrs.field(factory=dict)
+    roles: dict[UUID, Role] = attrs.field(factory=dict)
+    groups: dict[UUID, UserGroup] = attrs.field(factory=dict)
 
     @classmethod
-    def of(cls, users: Iterable[User], version: int = 0) -> Organisation:
-        """Make the organisation of some users."""
-        return cls({user.id: user for user in users}, version)
+    def of(cls, records: Iterable[Record], version: int = 0) -> Organisation:
+        """Make the organisation of some users, departments, roles and groups."""
+        return cls({}).with_records(records, version)
 
-    def with_users(self, changed: Iterable[User], version: int) -> Organisation:
-        """Return the organisation after some users were written; deleted ones leave."""
-        users = dict(self.users)
-        for user in changed:
-            if user.deleted_at is None:
-                users[user.id] = user
+    def with_records(self, changed: Iterable[Record], version: int) -> Organisation:
+        """Return the organisation after some were written; deleted ones leave."""
+        made = Organisation(
+            dict(self.users),
+            version,
+            dict(self.departments),
+            dict(self.roles),
+            dict(self.groups),
+        )
+        for record in changed:
+            kept: dict[UUID, Any] = made._kept[record.entity_name()]
+            if record.deleted_at is None:
+                kept[record.id] = record
             else:
-                users.pop(user.id, None)
-        return Organisation(users, version)
+                kept.pop(record.id, None)
+        return made
+
+    @property
+    def _kept(self) -> dict[str, dict[UUID, Any]]:
+        return {
+            "user": self.users,
+            "department": self.departments,
+            "role": self.roles,
+            "user_group": self.groups,
+        }
+
+    # -- departments, roles, groups ----------------------------------------------------
+
+    @cached_property
+    def _below(self) -> dict[Principal, list[UUID]]:
+        """Hold the children of each department and each role."""
+        below: dict[Principal, list[UUID]] = {}
+        for kind, units in (("department", self.departments), ("role", self.roles)):
+            for unit in units.values():
+                if unit.parent_id is not None:
+                    below.setdefault((kind, unit.parent_id), []).append(unit.id)
+        return below
+
+    def tree(self, kind: str, unit_id: UUID) -> frozenset[UUID]:
+        """Return a department or role with all below it."""
+        found, waiting = {unit_id}, [unit_id]
+        while waiting:
+            for child in self._below.get((kind, waiting.pop()), ()):
+                if child not in found:
+                    found.add(child)
+                    waiting.append(child)
+        return frozenset(found)
+
+    @cached_property
+    def _members(self) -> dict[Principal, set[UUID]]:
+        """Hold the users of each department, main or further, and of each role."""
+        members: dict[Principal, set[UUID]] = {}
+        for user in self.users.values():
+            units = {("department", one) for one in departments_of(user)}
+            if user.role_id is not None:
+                units.add(("role", user.role_id))
+            for unit in units:
+                members.setdefault(unit, set()).add(user.id)
+        return members
+
+    def members(self, kind: str, identity: UUID) -> frozenset[UUID]:
+        """Return the users that a principal stands for, however nested.
+
+        A department stands for all in it and below it, a role for those who have it.
+        """
+        found: set[UUID] = set()
+        seen: set[Principal] = set()
+        waiting: list[Principal] = [(kind, identity)]
+        while waiting:
+            place = waiting.pop()
+            if place in seen:
+                continue
+            seen.add(place)
+            name, one = place
+            if name == "user" and one in self.users:
+                found.add(one)
+            elif name == "department":
+                for unit in self.tree("department", one):
+                    found |= self._members.get(("department", unit), set())
+            elif name == "role":
+                found |= self._members.get(place, set())
+            elif name == "user_group" and one in self.groups:
+                refs = self.groups[one].member_refs or ()
+                waiting += [(ref.entity, ref.id) for ref in refs]
+        return frozenset(found)
+
+    def headed_by(self, user_id: UUID) -> tuple[Department, ...]:
+        """Return the departments of which a user is a head."""
+        return tuple(
+            one for one in self.departments.values() if user_id in (one.head_ids or ())
+        )
 
     @cached_property
     def _by_username(self) -> dict[str, User]:
@@ -98,3 +194,10 @@ class Organisation:
         if user_id not in chain:
             return ()
         return (user_id, *chain[: chain.index(user_id) + 1])
+
+
+def departments_of(user: User) -> tuple[UUID, ...]:
+    """Return the departments of a user, the main one first."""
+    further = user.department_ids or ()
+    main = () if user.department_id is None else (user.department_id,)
+    return tuple(dict.fromkeys((*main, *further)))

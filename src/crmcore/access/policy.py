@@ -10,12 +10,14 @@ from uuid import UUID
 import attrs
 from attrs.validators import deep_mapping, in_, instance_of
 
-from crmcore.access.entities import User
+from crmcore.access.entities import ORGANISATION, User
 from crmcore.access.profiles import DEFAULT_PROFILES, Profile, Profiles
 
 __all__ = ["SYSTEM", "AccessPolicy", "Actor"]
 
-_DEFAULT_ACCESS: Mapping[str, str] = MappingProxyType({"user": "read", "tag": "read"})
+_DEFAULT_ACCESS: Mapping[str, str] = MappingProxyType(
+    {**dict.fromkeys(ORGANISATION, "read"), "tag": "read"}
+)
 
 
 def _with_defaults(given: Mapping[str, str]) -> Mapping[str, str]:

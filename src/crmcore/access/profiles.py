@@ -9,7 +9,14 @@ from typing import Final
 import attrs
 from attrs.validators import in_
 
-__all__ = ["ACTIONS", "DEFAULT_PROFILES", "FIELD_LEVELS", "Profile", "Profiles"]
+__all__ = [
+    "ACTIONS",
+    "DEFAULT_PROFILES",
+    "FIELD_LEVELS",
+    "SCOPES",
+    "Profile",
+    "Profiles",
+]
 
 #: What a profile may allow per entity (ACC-16).
 ACTIONS: Final = frozenset(
@@ -18,6 +25,8 @@ ACTIONS: Final = frozenset(
 )
 #: What a profile may allow with a field, from the least to the most (ACC-09).
 FIELD_LEVELS: Final = ("hidden", "read", "edit")
+#: Whose records an action reaches, beside the own ones and those below (ACC-15).
+SCOPES: Final = ("own", "department", "department_tree", "role_tree", "all")
 #: Says what holds for all that is not named.
 ALL: Final = "*"
 
@@ -35,6 +44,10 @@ class Profile:
     its record types (``lead:project``): ``hidden``, ``read`` or ``edit``, which is what
     is not named; ``*`` speaks of all fields that are not named there.
 
+    ``scopes`` widens whose records an action reaches, per entity and action (``*`` for
+    all that are not named): ``department`` of the user, ``department_tree`` with all
+    below it, ``role_tree`` for those whose role is below the user's, ``all``.
+
     ``sees_all`` and ``administers`` are the administrator's two rights: to treat all
     records as own ones, and to write users (ACC-02).
     """
@@ -45,6 +58,7 @@ class Profile:
     administers: bool = False
     denied: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     fields: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    scopes: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
 
     @actions.validator
     @denied.validator
@@ -61,6 +75,22 @@ class Profile:
         if unknown:
             msg = f"the profile {self.name} has unknown levels {sorted(unknown)}"
             raise ValueError(msg)
+
+    @scopes.validator
+    def _check_scopes(self, _: object, scopes: Mapping[str, Mapping[str, str]]) -> None:
+        unknown = {v for by_action in scopes.values() for v in by_action.values()}
+        if unknown - set(SCOPES):
+            msg = f"the profile {self.name} has unknown scopes {sorted(unknown)}"
+            raise ValueError(msg)
+
+    def scope(self, entity: str, action: str) -> str:
+        """Return whose records an action reaches: the nearest word, or ``own``."""
+        for name in (entity, ALL):
+            by_action = self.scopes.get(name, _NO_FIELDS)
+            for wanted in (action, ALL):
+                if wanted in by_action:
+                    return by_action[wanted]
+        return "own"
 
     def allows(self, entity: str, action: str) -> bool:
         """Tell whether the profile allows an action on an entity at all."""
@@ -127,6 +157,13 @@ class Profiles:
         if any(part.denies(entity, action) for part in self.parts):
             return False
         return self._agree(part.allows(entity, action) for part in self.parts)
+
+    def scopes(self, entity: str, action: str) -> frozenset[str]:
+        """Return whose records an action reaches: all scopes, or the one that all give."""
+        found = [frozenset({part.scope(entity, action)}) for part in self.parts]
+        if self.combination == "union":
+            return frozenset().union(*found)
+        return frozenset.intersection(*found) if found else frozenset()
 
     @property
     def speak_of_fields(self) -> bool:

@@ -103,7 +103,9 @@ class ChangeSet:
 
 
 #: Kinds whose items belong to an object; the others stand by their own key.
-OF_OBJECT = frozenset({"field", "record_type", "layout", "validation_rule", "trigger"})
+OF_OBJECT = frozenset(
+    {"field", "record_type", "layout", "validation_rule", "trigger", "sharing_rule"}
+)
 
 
 def _items(data: Mapping[str, Any], problems: list[Problem]) -> Iterator[Item]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from crmcore.access import SharingRule
 from crmcore.customisation.bound_criteria import criteria_problems
 from crmcore.customisation.captions import caption, caption_problems, with_captions
 from crmcore.customisation.items import Item
@@ -23,6 +24,7 @@ from crmcore.customisation.profiles import (
 )
 from crmcore.customisation.rates import exchange_rate, rate_problems
 from crmcore.customisation.relations import relation_problems, with_relations
+from crmcore.customisation.sharing import sharing_problems, with_sharing
 from crmcore.customisation.structuring import structured
 from crmcore.customisation.triggers import trigger_problems, with_triggers
 from crmcore.errors import MissingExtra, Problem, ValidationError
@@ -234,6 +236,12 @@ KINDS: dict[str, Kind] = {
             problems=profile_problems,
             place=with_profiles,
             of_object=False,
+        ),
+        Kind(
+            name="sharing_rule",
+            value=_structure(SharingRule),
+            problems=sharing_problems,
+            place=with_sharing,
         ),
         Kind(
             name="label",

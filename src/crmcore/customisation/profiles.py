@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from crmcore.access import ACTIONS, FIELD_LEVELS, Profile
+from crmcore.access import ACTIONS, FIELD_LEVELS, SCOPES, Profile
 from crmcore.customisation.items import Item
 from crmcore.customisation.structuring import structured
 from crmcore.errors import Problem
@@ -27,6 +27,7 @@ class ProfileDefinition:
     actions: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     denied: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     fields: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    scopes: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     sees_all: bool = False
     administers: bool = False
 
@@ -51,8 +52,24 @@ def profile_problems(
             for action in actions:
                 if action not in ACTIONS:
                     yield Problem(where, "not_an_option", {"value": action[:60]})
+    yield from _scope_problems(value, schema, place)
     for name, levels in value.fields.items():
         yield from _field_problems(name, levels, schema, f"{place}.fields.{name[:90]}")
+
+
+def _scope_problems(
+    value: ProfileDefinition, schema: Schema, place: str
+) -> Iterator[Problem]:
+    for name, scopes in value.scopes.items():
+        where = f"{place}.scopes.{name[:60]}"
+        if name != "*" and name not in schema.entities:
+            yield Problem(where, "unknown_entity", {"value": name[:60]})
+        for action, scope in scopes.items():
+            if action != "*" and action not in ACTIONS:
+                yield Problem(where, "not_an_option", {"value": action[:60]})
+            if scope not in SCOPES:
+                details = {"value": scope[:60]}
+                yield Problem(f"{where}.{action[:60]}", "not_an_option", details)
 
 
 def _field_problems(
@@ -91,6 +108,7 @@ def _made(value: ProfileDefinition) -> Profile:
         administers=value.administers,
         denied=_sets(value.denied),
         fields=value.fields,
+        scopes=value.scopes,
     )
 
 

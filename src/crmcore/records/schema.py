@@ -107,6 +107,14 @@ class Schema:
         return next((one for one in known if one.field.name == name), None)
 
     @cached_property
+    def sharing(self) -> Mapping[str, tuple[Any, ...]]:
+        """Return the sharing rules that administrators stored, by entity (ACC-12)."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for (entity, _), rule in self.added("sharing_rule").items():
+            found[entity] = (*found.get(entity, ()), rule)
+        return found
+
+    @cached_property
     def picklists(self) -> Mapping[str, Picklist]:
         """Return all picklists by name: value sets, and those that fields declare."""
         declared = {

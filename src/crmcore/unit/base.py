@@ -242,7 +242,7 @@ class UnitBase:
     def decisions_of(self, who: Actor | User | UUID | str) -> Decisions:
         """Return what somebody else may do."""
         actor = self.environment.actor(who, self.context.organisation)
-        return Decisions(actor, self.context.policy, self.context.organisation)
+        return self.context.decisions_of(actor)
 
     def visible(
         self, entity: EntityDef, record: Record | None, *, deleted: bool = False

@@ -17,6 +17,7 @@ from crmcore.access import (
     FieldRights,
     Organisation,
 )
+from crmcore.criteria import Binder, Criteria, predicate
 from crmcore.ports import IdFactory, Randomness
 from crmcore.records import Conventions, EntityDef, Record, Schema
 
@@ -41,7 +42,19 @@ class Context:
     @cached_property
     def decisions(self) -> Decisions:
         """Return what the actor may do."""
-        return Decisions(self.actor, self.policy, self.organisation)
+        return self.decisions_of(self.actor)
+
+    def decisions_of(self, actor: Actor) -> Decisions:
+        """Return what an actor may do in these surroundings."""
+        return Decisions(
+            actor, self.policy, self.organisation, self.schema.sharing, self._holds
+        )
+
+    def _holds(self, entity: EntityDef, criteria: Criteria, record: Record) -> bool:
+        """Tell whether a record meets criteria of the library or an administrator."""
+        binder = Binder(self.schema, self.conventions, self.now, trusted=True)
+        bound = binder.criteria(entity, criteria)
+        return predicate(bound, lambda name, identity: None)(record)
 
     def rights(self, entity: EntityDef) -> FieldRights:
         """Return which fields of an entity the actor may read and write (ACC-09)."""

@@ -10,13 +10,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from crmcore.access import AccessPolicy, Actor, Organisation, User
+from crmcore.access import (
+    ORGANISATION,
+    AccessPolicy,
+    Actor,
+    Organisation,
+    User,
+)
 from crmcore.criteria import BoundConstant, BoundSort, Query
 from crmcore.criteria.binding import Subject
 from crmcore.errors import CRMError, UnknownActor
 from crmcore.matching import KeyDeriver, MatchRule
 from crmcore.ports import Clock, IdFactory, Randomness
-from crmcore.records import Conventions, EntityDef, Schema
+from crmcore.records import Conventions, EntityDef, Record, Schema
 from crmcore.storage import Event, Store, Transaction
 from crmcore.unit.areas import Area
 from crmcore.unit.drafts import EntityRule
@@ -187,14 +193,14 @@ class Environment:
         """
         known = self._organisations.get(tenant)
         if known is None or known.version != version:
-            known = Organisation.of(self._users(transaction), version)
+            known = Organisation.of(self._organisation_records(transaction), version)
             if remember:
                 self._organisations[tenant] = known
         return known
 
     def read_organisation(self, transaction: Transaction, version: int) -> Organisation:
         """Return the organisation with the uncommitted changes of a unit of work."""
-        return Organisation.of(self._users(transaction), version)
+        return Organisation.of(self._organisation_records(transaction), version)
 
     def remember_organisation(self, tenant: str, organisation: Organisation) -> None:
         """Keep the organisation that a unit of work has just committed."""
@@ -202,14 +208,15 @@ class Environment:
         if known is None or known.version < organisation.version:
             self._organisations[tenant] = organisation
 
-    def _users(self, transaction: Transaction) -> Iterable[User]:
-        entity = self.schema.entity(User)
-        query = Query(entity=entity, where=BoundConstant(True), order=(_by_id(entity),))
-        for chunk in transaction.stream(query):
-            for user in chunk:
-                assert isinstance(user, User)
-                if user.deleted_at is None:
-                    yield user
+    def _organisation_records(self, transaction: Transaction) -> Iterable[Record]:
+        """Yield the live users, departments, roles and groups of a tenant."""
+        for name in sorted(ORGANISATION):
+            entity = self.schema.entity(name)
+            query = Query(
+                entity=entity, where=BoundConstant(True), order=(_by_id(entity),)
+            )
+            for chunk in transaction.stream(query):
+                yield from (one for one in chunk if one.deleted_at is None)
 
     def actor(
         self, who: Actor | User | UUID | str, organisation: Organisation

@@ -8,9 +8,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from crmcore.access import Organisation, User
 from crmcore.errors import ValidationError
 from crmcore.i18n.dates import DATE_PATTERNS
+from crmcore.records import Record, identity_key
 from crmcore.unit.drafts import Draft
 
-__all__ = ["check_date_pattern", "check_profile", "check_timezone", "refuse_circles"]
+__all__ = [
+    "check_date_pattern",
+    "check_department",
+    "check_profile",
+    "check_timezone",
+    "refuse_circles",
+]
 
 
 def check_profile(draft: Draft) -> None:
@@ -42,12 +49,28 @@ def check_date_pattern(draft: Draft) -> None:
         draft.refuse("date_pattern", "not_an_option", value=pattern)
 
 
-def refuse_circles(organisation: Organisation, written: Iterable[User]) -> None:
+def check_department(draft: Draft) -> None:
+    """Keep departments one tree, with names of their own among siblings (ACC-07)."""
+    if not (draft.is_new or draft.changes("name", "parent_id")):
+        return
+    own = draft.old.id if draft.old is not None else None
+    known = draft.context.organisation.departments.values()
+    siblings = [d for d in known if d.parent_id == draft["parent_id"] and d.id != own]
+    if draft["parent_id"] is None and siblings:
+        draft.refuse("parent_id", "second_root")
+    name = draft["name"]
+    if name and identity_key(name) in {identity_key(d.name or "") for d in siblings}:
+        draft.refuse("name", "unique")
+
+
+def refuse_circles(organisation: Organisation, written: Iterable[Record]) -> None:
     """Raise ValidationError where a written user is below itself (ACC-08).
 
     ``organisation`` holds the users as written.
     """
     for user in written:
+        if not isinstance(user, User):
+            continue  # trees of units are kept by their references
         if user.manager_id is None or user.deleted_at is not None:
             continue
         circle = organisation.cycle(user.id, user.manager_id)

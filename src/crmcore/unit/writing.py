@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.access import User
+from crmcore.access import ORGANISATION
 from crmcore.errors import (
     AccessDenied,
     Problem,
@@ -317,10 +317,10 @@ class WritingVerbs(ReferenceChecks):
         Raises UniqueViolation before anything else is written, ValidationError where
         superiors would go round in a circle.
         """
-        users = _users_in(changes)
-        if users:
+        units = _units_in(changes)
+        if units:
             known = self.context.organisation
-            refuse_circles(known.with_users(users, known.version), users)
+            refuse_circles(known.with_records(units, known.version), units)
         self._claim(changes)
         for name, logs in logged(self.schema, changes.history, self.context).items():
             changes.insertions[name].extend(logs)
@@ -331,7 +331,7 @@ class WritingVerbs(ReferenceChecks):
             for name, updates in changes.updates.items():
                 self.transaction.update(self.schema.entity(name), updates)
             maintain(self, changes)
-            self._reorganise(users)
+            self._reorganise(units)
         self.log(changes.history, changes.events)
         self._set_off(changes)
 
@@ -393,17 +393,17 @@ class WritingVerbs(ReferenceChecks):
             held[0].record_id
         )
 
-    def _reorganise(self, users: Sequence[User]) -> None:
-        """Use the organisation with the users just written from now on."""
-        if not users:
+    def _reorganise(self, units: Sequence[Record]) -> None:
+        """Use the organisation with what was just written from now on."""
+        if not units:
             return
         version = self.transaction.next_numbers(ORGANISATION_SEQUENCE, 1)
         known = self.context.organisation
         if known.version == version - 1:
-            organisation = known.with_users(users, version)
+            organisation = known.with_records(units, version)
         else:
             organisation = self.environment.read_organisation(self.transaction, version)
-            refuse_circles(organisation, users)
+            refuse_circles(organisation, units)
         self.context = attrs.evolve(self.context, organisation=organisation)
         self.decisions = self.context.decisions
 
@@ -421,10 +421,13 @@ def _refuse_read_only(entity: EntityDef, record: Record, action: str) -> None:
         )
 
 
-def _users_in(changes: Changes) -> list[User]:
-    written = [insertion.record for insertion in changes.insertions.get("user", ())]
-    written += [update.new for update in changes.updates.get("user", ())]
-    return [user for user in written if isinstance(user, User)]
+def _units_in(changes: Changes) -> list[Record]:
+    """Return the written users, departments, roles and groups."""
+    written: list[Record] = []
+    for name in ORGANISATION:
+        written += [one.record for one in changes.insertions.get(name, ())]
+        written += [one.new for one in changes.updates.get(name, ())]
+    return written
 
 
 def _numbered(problems: Iterable[Problem], row: int, rows: int) -> Iterable[Problem]:

@@ -81,7 +81,7 @@ class Decisions:
 
     def field_rights(self, schema: Schema, entity: EntityDef) -> FieldRights:
         """Return which fields of an entity the actor may read and write (ACC-09)."""
-        if self._profile is None:
+        if self._profile is None or not self.hides_fields:
             # The system does everything; a user without profile sees no record at all.
             return FREE
         return rights_of(schema, self._profile, entity)
@@ -123,6 +123,17 @@ class Decisions:
 
         Users are written by those who administer only (ACC-02).
         """
+        place = (entity.name, action)
+        known = self._allowed.get(place)
+        if known is None:
+            known = self._allowed[place] = self._allows(entity, action)
+        return known
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def _allows(self, entity: EntityDef, action: str) -> bool:
         if self.actor.user is None:
             return True
         profile = self._profile
@@ -140,6 +151,17 @@ class Decisions:
 
     def sees_all(self, entity: EntityDef, action: str) -> bool:
         """Tell whether ownership does not matter for this actor and action."""
+        place = (entity.name, action)
+        known = self._open.get(place)
+        if known is None:
+            known = self._open[place] = self._sees_all(entity, action)
+        return known
+
+    @cached_property
+    def _open(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def _sees_all(self, entity: EntityDef, action: str) -> bool:
         if self.actor.user is None:
             return True
         if self._profile is not None and self._profile.sees_all:

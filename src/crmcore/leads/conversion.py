@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Collection, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -259,7 +260,8 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _same_added_fields(schema: Schema, entity: str) -> dict[str, str]:
+@lru_cache(maxsize=200)
+def _same_added_fields(schema: Schema, entity: str) -> Mapping[str, str]:
     """Return the added fields that lead and target share by name and type.
 
     Custom ones, and those of the host's extensions.

@@ -19,7 +19,7 @@ from crmcore.access.field_rights import FREE, FieldRights
 from crmcore.access.organisation import Organisation
 from crmcore.access.policy import SYSTEM, AccessPolicy, Actor
 from crmcore.access.profiles import ACTIONS, FIELD_LEVELS, SCOPES, Profile, Profiles
-from crmcore.access.service import AccessService
+from crmcore.access.service import AccessService, Allowed, Difference, WhoCan
 from crmcore.access.sharing import LEVELS, SharingRule, principal_of
 
 __all__ = [
@@ -34,9 +34,11 @@ __all__ = [
     "AccessPolicy",
     "AccessService",
     "Actor",
+    "Allowed",
     "Cause",
     "Decisions",
     "Department",
+    "Difference",
     "Explanation",
     "FieldRights",
     "Organisation",
@@ -46,5 +48,6 @@ __all__ = [
     "SharingRule",
     "User",
     "UserGroup",
+    "WhoCan",
     "principal_of",
 ]

@@ -202,7 +202,7 @@ class Decisions:
                 ids = self.organisation.members("department", headed.id)
                 yield Cause("department_head", (headed.name or "",)), ids
         assert self._profile is not None
-        for scope in sorted(self._profile.scopes(entity.name, action)):
+        for scope in sorted(self._profile.scopes(entity.name, action) - {"all"}):
             ids = self._in_scope(user, scope)
             if ids:
                 yield Cause("scope", (scope,)), ids
@@ -283,6 +283,8 @@ class Decisions:
         causes = []
         if profile is not None and profile.sees_all:
             causes.append(Cause("profile_sees_all", profile.names))
+        elif profile is not None and "all" in profile.scopes(entity.name, action):
+            causes.append(Cause("scope", ("all",)))
         elif self.sees_all(entity, action):
             causes.append(Cause("default_access", (entity.name,)))
         for cause, ids in self._reach(entity, action):

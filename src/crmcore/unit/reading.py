@@ -56,7 +56,18 @@ class ReadingVerbs(UnitBase):
     @property
     def access(self) -> AccessService:
         """Return the service that explains access."""
-        return AccessService(self.schema, self.decisions_of, self._get)
+        return AccessService(
+            self.schema,
+            self.decisions_of,
+            self._get_stored,
+            self.context.organisation,
+            self.decisions,
+        )
+
+    def _get_stored(self, entity: EntityDef, identity: UUID) -> Record:
+        """Return a visible record with all its fields, for decisions on it."""
+        record = self.transaction.load(entity, (identity,)).get(identity)
+        return self.require_visible(entity, identity, record)
 
     @overload
     def get(

@@ -330,3 +330,71 @@ def test_a_bad_sharing_rule_is_refused(
     assert reason == reasons(caught).get(f"sharing_rule.lead.bad{place}"), reasons(
         caught
     )
+
+
+# -- who may, and how two differ ---------------------------------------------------------
+
+
+@pytest.mark.capability("ACC-10", "ACC-12")
+def test_who_can_names_everybody_with_the_causes(company: Company) -> None:
+    """By user name, in pages; who left or never had the right is not among them."""
+    ids = company.ids
+    company.hire("ann", manager_id=ids["admin"])
+    company.hire("bob", "board")
+    company.hire("cat")
+    company.hire("dan", "board")
+    with company.crm.session(SYSTEM) as s:
+        s.update(s.get(User, ids["dan"]), status="inactive")
+    with company.crm.session("bob") as s:
+        lead = s.get(Lead, company.leads["ann"].id)
+        found = s.access.who_can(lead)
+        assert [
+            ("admin", {"profile_sees_all", "superior"}),
+            ("ann", {"owner"}),
+            ("bob", {"scope"}),
+        ] == [
+            (one.user.username, {cause.kind for cause in one.causes})
+            for one in found.users
+        ]
+        assert ["admin", "ann"] == [
+            one.user.username for one in s.access.who_can(lead, "edit").users
+        ]
+        names: list[Any] = []
+        after = None
+        while not names or after is not None:
+            page = s.access.who_can(lead, limit=1, after=after)
+            names += [one.user.username for one in page.users]
+            after = page.next
+        assert ["admin", "ann", "bob"] == names
+        assert {"read", "export"} >= set(s.access.actions(lead)) >= {"read"}
+    with company.crm.session("cat") as s:
+        for ask in (s.access.who_can, s.access.actions):
+            with pytest.raises(NotFound):
+                ask(lead)
+    with company.crm.session("ann") as s:
+        limits: list[Any] = [0, 1_001, "1"]
+        for limit in limits:
+            with pytest.raises(ValidationError):
+                s.access.who_can(lead, limit=limit)
+        with pytest.raises(ValidationError) as caught:
+            s.access.who_can(lead, "fly")
+        assert {"action": "not_an_option"} == reasons(caught)
+
+
+@pytest.mark.capability("ACC-15", "ACC-16")
+def test_two_actors_are_compared(company: Company) -> None:
+    """Only where they differ is told, and only to administrators."""
+    ids = company.ids
+    company.hire("ann", department_id=ids["North"])
+    company.hire("bob", "team", department_id=ids["North"])
+    with company.crm.session("admin") as s:
+        told = {
+            (d.entity, d.action): (d.left, d.right)
+            for d in s.access.compare("ann", "bob")
+        }
+        assert ("1", "2") == told["lead", "read"]
+        assert ("none", "1") == told["lead", "purge"]
+        assert ("lead", "edit") not in told
+        assert () == s.access.compare("ann", "ann")
+    with company.crm.session("ann") as s, pytest.raises(AccessDenied):
+        s.access.compare("ann", "bob")

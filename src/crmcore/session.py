@@ -7,6 +7,7 @@ from typing import Any
 from crmcore.customisation import CustomisationService
 from crmcore.exchange import ExchangeService
 from crmcore.leads import LeadService
+from crmcore.organisation import OrganisationService
 from crmcore.parties import PartyService
 from crmcore.reporting import ReportingService
 from crmcore.sales import SalesService
@@ -55,6 +56,11 @@ class Session(UnitOfWork):
     def tags(self) -> TagService:
         """Return the verbs of tags: tag, untag, create, counts ... (REC-23)."""
         return TagService(self)
+
+    @property
+    def organisation(self) -> OrganisationService:
+        """Return the verbs by which people's records are handed over (ACC-19)."""
+        return OrganisationService(self)
 
     @property
     def tenancy(self) -> TenancyService:

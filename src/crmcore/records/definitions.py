@@ -223,7 +223,11 @@ class EntityDef:
         kind = self.fields[self.state].type if self.state else None
         if self.state is None or not isinstance(kind, Choice):
             return True
-        return kind.picklist.category(self.value_of(record, self.state)) in CLOSED
+        return self.closes(kind.picklist.category(self.value_of(record, self.state)))
+
+    def closes(self, category: str | None) -> bool:
+        """Tell whether nothing is left to be done in a state of this category."""
+        return category in CLOSED
 
     def value_of(self, record: Record, name: str) -> Any:
         """Return a field's value of ``record``, typed or custom."""

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from crmcore.customisation.items import Item, ItemKey, Items
+from crmcore.customisation.kinds import KINDS
 from crmcore.customisation.planning import Put, Remove, Restore, Retire
 from crmcore.errors import Problem, ValidationError
 
@@ -103,9 +104,7 @@ class ChangeSet:
 
 
 #: Kinds whose items belong to an object; the others stand by their own key.
-OF_OBJECT = frozenset(
-    {"field", "record_type", "layout", "validation_rule", "trigger", "sharing_rule"}
-)
+OF_OBJECT = {"field"} | {kind.name for kind in KINDS.values() if kind.of_object}
 
 
 def _items(data: Mapping[str, Any], problems: list[Problem]) -> Iterator[Item]:

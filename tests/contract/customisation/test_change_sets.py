@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from crmcore import F, Lead, ValidationError
 from crmcore.criteria import to_json
 from crmcore.customisation import ChangeSet
+from crmcore.customisation.kinds import KINDS
 from crmcore.testing import Office, small_organisation
 from tests.contract.customisation.reasons import reasons
 
@@ -32,6 +35,18 @@ def shaped(office: Office) -> Office:
         shape.put("validation_rule", "positive", rule, object="lead")
         sections = [{"key": "main", "fields": [{"field": "budget"}]}]
         shape.put("layout", "main", {"sections": sections}, object="lead")
+        shape.put("numbering", "number", {"prefix": "LEA"}, object="lead")
+        trigger = {"event": "before_create", "sets": {"title": '"Mx"'}}
+        shape.put("trigger", "title", trigger, object="lead")
+        shared = {"to": [f"user:{uuid4()}"], "owners": [f"user:{uuid4()}"]}
+        shape.put("sharing_rule", "some", shared, object="lead")
+        shape.put("profile", "desk", {"actions": {"lead": ["read"]}})
+        ends = {"source": "lead", "target": "account"}
+        shape.put("relation", "partners", ends)
+        body = {"kind": "print", "object": "lead", "body": "{{ lead.last_name }}"}
+        shape.put("template", "letter", body)
+        shape.translate("lead.budget", "zh_CN", "预算")
+        shape.set_exchange_rate("EUR", "USD", "1.1", date(2026, 1, 1))
         shape.add_field("lead", "old", "text")
         shape.retire_field("lead", "old")
     return office
@@ -41,6 +56,14 @@ def shaped(office: Office) -> Office:
 def other(office: Office, tenant: str) -> Office:
     crm = office.crm.tenant(f"{tenant}-2")
     return Office(crm, office.clock, office.ids, small_organisation(crm))
+
+
+@pytest.mark.capability("IMP-07")
+def test_every_kind_of_item_is_in_the_change_set(shaped: Office) -> None:
+    """Nobody forgets a kind that comes later."""
+    with shaped.session("admin") as s:
+        kinds = {item.key.kind for item in s.customisation.items()}
+    assert kinds == {"field", "object", "picklist", *KINDS}
 
 
 @pytest.mark.capability("IMP-07")

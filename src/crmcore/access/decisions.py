@@ -58,6 +58,22 @@ class Explanation:
 Holds = Callable[[EntityDef, Criteria, Record], bool]
 
 
+_Place = tuple[str, str]
+
+
+@attrs.frozen(eq=False)
+class _Decided:
+    """What one user may do, as far as it was asked, by entity and action."""
+
+    user: User | None
+    policy: AccessPolicy
+    sharing: Mapping[str, tuple[SharingRule, ...]]
+    profiles: Profiles | None
+    allowed: dict[_Place, bool] = attrs.field(factory=dict)
+    open_to_all: dict[_Place, bool] = attrs.field(factory=dict)
+    owners: dict[_Place, frozenset[UUID]] = attrs.field(factory=dict)
+
+
 @attrs.frozen(slots=False)
 class Decisions:
     """Answers what one actor may do."""
@@ -70,9 +86,29 @@ class Decisions:
     holds: Holds | None = None
 
     @cached_property
-    def _profile(self) -> Profiles | None:
+    def _decided(self) -> _Decided:
+        """Hold what was decided for the actor before, in whichever unit of work.
+
+        It is kept with the organisation: whatever changes there makes another one.
+        """
         user = self.actor.user
-        return self.policy.profiles_of(user) if user else None
+        if user is None:
+            return _Decided(None, self.policy, self.sharing, None)
+        kept: _Decided | None = self.organisation.decided.get(user.id)
+        if (
+            kept is None
+            or kept.user is not user
+            or kept.policy is not self.policy
+            or kept.sharing is not self.sharing
+        ):
+            profiles = self.policy.profiles_of(user)
+            kept = _Decided(user, self.policy, self.sharing, profiles)
+            self.organisation.decided[user.id] = kept
+        return kept
+
+    @property
+    def _profile(self) -> Profiles | None:
+        return self._decided.profiles
 
     @cached_property
     def hides_fields(self) -> bool:
@@ -124,14 +160,11 @@ class Decisions:
         Users are written by those who administer only (ACC-02).
         """
         place = (entity.name, action)
-        known = self._allowed.get(place)
+        allowed = self._decided.allowed
+        known = allowed.get(place)
         if known is None:
-            known = self._allowed[place] = self._allows(entity, action)
+            known = allowed[place] = self._allows(entity, action)
         return known
-
-    @cached_property
-    def _allowed(self) -> dict[tuple[str, str], bool]:
-        return {}
 
     def _allows(self, entity: EntityDef, action: str) -> bool:
         if self.actor.user is None:
@@ -152,14 +185,11 @@ class Decisions:
     def sees_all(self, entity: EntityDef, action: str) -> bool:
         """Tell whether ownership does not matter for this actor and action."""
         place = (entity.name, action)
-        known = self._open.get(place)
+        open_to_all = self._decided.open_to_all
+        known = open_to_all.get(place)
         if known is None:
-            known = self._open[place] = self._sees_all(entity, action)
+            known = open_to_all[place] = self._sees_all(entity, action)
         return known
-
-    @cached_property
-    def _open(self) -> dict[tuple[str, str], bool]:
-        return {}
 
     def _sees_all(self, entity: EntityDef, action: str) -> bool:
         if self.actor.user is None:
@@ -178,15 +208,12 @@ class Decisions:
         Those below are subordinates, the people of departments that the actor heads,
         and whom the scopes of the profiles add.
         """
-        kept = self._owners.get((entity.name, action))
+        owners = self._decided.owners
+        kept = owners.get((entity.name, action))
         if kept is None:
             kept = frozenset().union(*(ids for _, ids in self._reach(entity, action)))
-            self._owners[entity.name, action] = kept
+            owners[entity.name, action] = kept
         return kept
-
-    @cached_property
-    def _owners(self) -> dict[tuple[str, str], frozenset[UUID]]:
-        return {}
 
     def _reach(
         self, entity: EntityDef, action: str

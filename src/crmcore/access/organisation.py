@@ -66,6 +66,11 @@ class Organisation:
             "user_group": self.groups,
         }
 
+    @cached_property
+    def decided(self) -> dict[UUID, Any]:
+        """Hold what was decided for each user; gone with this version."""
+        return {}
+
     # -- departments, roles, groups ----------------------------------------------------
 
     @cached_property

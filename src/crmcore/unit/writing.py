@@ -424,9 +424,10 @@ def _refuse_read_only(entity: EntityDef, record: Record, action: str) -> None:
 def _units_in(changes: Changes) -> list[Record]:
     """Return the written users, departments, roles and groups."""
     written: list[Record] = []
-    for name in ORGANISATION:
-        written += [one.record for one in changes.insertions.get(name, ())]
-        written += [one.new for one in changes.updates.get(name, ())]
+    for name in ORGANISATION & changes.insertions.keys():
+        written += [one.record for one in changes.insertions[name]]
+    for name in ORGANISATION & changes.updates.keys():
+        written += [one.new for one in changes.updates[name]]
     return written
 
 
